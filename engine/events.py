@@ -1,0 +1,143 @@
+"""The values that travel: tokens and hypotheses between the core and the model, events to the view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One text token.
+
+    Attributes:
+        id: its number in the vocabulary.
+        text: its bytes; a UTF-8 character may span several tokens.
+        logprob: natural logarithm of its probability after the logit filters.
+    """
+
+    id: int
+    text: bytes
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodeJob:
+    """Work the core asks of the model.
+
+    Attributes:
+        utterance_id: the utterance it belongs to.
+        audio: int16 (n_samples,), a private copy.
+        start_sample: where ``audio[0]`` lies in the stream.
+        is_final: whether the hypothesis may become the utterance's final text.
+        draft: ids of the previous hypothesis, for the decoder to verify in one pass; may be empty.
+    """
+
+    utterance_id: int
+    audio: NDArray[np.int16]
+    start_sample: int
+    is_final: bool
+    draft: tuple[int, ...] = ()
+
+    @property
+    def end_sample(self) -> int:
+        """Index in the stream one past the job's last sample."""
+        return self.start_sample + len(self.audio)
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the model heard in one job.
+
+    Attributes:
+        tokens: text tokens only; special tokens are left out.
+        no_speech_prob: P(<|nospeech|>) at the SOT position, 0 … 1.
+        avg_logprob: mean log-probability over the tokens and the closing <|endoftext|>.
+    """
+
+    tokens: tuple[Token, ...]
+    no_speech_prob: float
+    avg_logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody began to speak at ``start_s`` (seconds of audio)."""
+
+    utterance_id: int
+    start_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The text so far of an utterance still open; each replaces the one before.
+
+    ``stable`` is what two successive hypotheses agree on; ``unstable`` follows it and may change.
+    The text is their plain concatenation.  Times are seconds of audio.
+    """
+
+    utterance_id: int
+    stable: str
+    unstable: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The text of a closed utterance; never revised.  Times are seconds of audio."""
+
+    utterance_id: int
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """An utterance that turned out to hold no words: whatever was shown of it goes away."""
+
+    utterance_id: int
+    reason: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDropped:
+    """Audio that was lost before it could be heard.  Times are seconds of audio."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the stream is doing, a few times a second.
+
+    Attributes:
+        now_s: seconds of audio received.
+        level_dbfs: loudness of the last stretch, RMS in dB below full scale (-inf for digital zero).
+        is_speech: whether the gate is open.
+        lag_s: seconds of audio received but not yet covered by any text or judged silent.
+        real_time_factor: seconds of compute per second of audio, over the last half minute.
+    """
+
+    now_s: float
+    level_dbfs: float
+    is_speech: bool
+    lag_s: float
+    real_time_factor: float
+
+
+Event = SpeechStarted | Partial | Final | Discarded | AudioDropped | Status
+
+
+@dataclass(frozen=True, slots=True)
+class TimedEvent:
+    """An event and the moment it happened: seconds on the wall clock since the first sample entered."""
+
+    t_s: float
+    event: Event

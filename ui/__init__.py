@@ -1,0 +1,1 @@
+"""Text to people and programs; also the composition root."""
