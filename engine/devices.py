@@ -1,0 +1,74 @@
+"""Where the model runs: a GPU if there is one, the CPU otherwise."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from max.driver import CPU, Accelerator, Device, accelerator_api, accelerator_architecture_name, accelerator_count
+from max.dtype import DType
+from max.graph import DeviceRef
+
+from engine.errors import ModelLoadError
+from engine.layers import Target
+
+COMPUTE_CHOICES = ("auto", "cpu", "gpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A device to run on.
+
+    Attributes:
+        device: MAX's handle of it.
+        target: what graphs for it are built for: float32 on a CPU, bfloat16 on a GPU.
+        name: what a person calls it.
+        identity: everything about it that shapes compiled code.
+    """
+
+    device: Device
+    target: Target
+    name: str
+    identity: str
+
+
+def choose_compute(choice: str) -> Compute:
+    """Return the device for ``choice``, one of ``COMPUTE_CHOICES``.
+
+    Raises:
+        ModelLoadError: a GPU was asked for and MAX sees none.
+    """
+    if choice not in COMPUTE_CHOICES:
+        raise ValueError(f"compute must be one of {', '.join(COMPUTE_CHOICES)}, got {choice!r}")
+    if choice == "cpu":
+        return _cpu()
+    if accelerator_count() > 0:
+        return _gpu()
+    if choice == "gpu":
+        raise ModelLoadError(
+            "No GPU that MAX can use was found on this machine. "
+            "Check the driver (nvidia-smi, rocm-smi), or run with --compute cpu."
+        )
+    return _cpu()
+
+
+def _cpu() -> Compute:
+    return Compute(CPU(), Target(DeviceRef.CPU(), DType.float32), "CPU", _cpu_identity())
+
+
+def _gpu() -> Compute:
+    device = Accelerator()
+    identity = f"{accelerator_api()} {accelerator_architecture_name()} with {_cpu_identity()}"
+    return Compute(device, Target(DeviceRef.GPU(), DType.bfloat16), device.model_name or device.label, identity)
+
+
+def _cpu_identity() -> str:
+    """Architecture and instruction sets: MAX compiles for the very processor it runs on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    wanted = ("model name", "flags", "Features", "CPU part")
+    described = {line.split(":")[0].strip(): line for line in lines if line.startswith(wanted)}
+    return " ".join([platform.machine(), *sorted(described.values())])

@@ -1,0 +1,213 @@
+"""Whisper's audio encoder and text decoder as MAX graphs.
+
+Batch, audio context and token count are symbolic, so one compiled artifact serves any number of streams, any length
+of audio and any draft.  The graphs know weights by name only; they are bound when a compiled graph is loaded.
+Written with plain ``max.graph`` functions rather than ``max.nn`` modules: docs/decisions/0002-graph-functions.md.
+Architecture: Radford et al. 2022, §2.2; whisper/model.py@c0d2f62.
+"""
+
+from __future__ import annotations
+
+from max.dtype import DType
+from max.graph import BufferType, BufferValue, DeviceRef, Dim, Graph, TensorType, TensorValue, ops
+
+from engine.config import ModelDimensions
+from engine.layers import Scope, Target, attention, layer_norm, linear, mlp, split_heads
+
+
+def encoder_graph(dims: ModelDimensions, target: Target) -> Graph:
+    """Build the audio encoder.
+
+    Input:
+        mel: float32 (batch, n_audio_ctx, 2 * n_mels); row i holds mel frames 2i and 2i+1 side by side.
+
+    Outputs:
+        features: float32 (batch, n_audio_ctx, n_audio_state).
+        Then the cross KV of each decoder layer in turn, key before value,
+        each (batch, n_audio_ctx, n_text_head, d_head): fixed per window, so computed here once.
+    """
+    mel_type = TensorType(DType.float32, ["batch", "n_audio_ctx", 2 * dims.n_mels], target.device)
+    with Graph("audio_encoder", input_types=[mel_type]) as graph:
+        root = Scope(target)
+        features = audio_encoder(root / "encoder", graph.inputs[0].tensor, dims)
+        cross_kv = [
+            tensor
+            for layer in range(dims.n_text_layer)
+            for tensor in cross_key_value(root / "decoder" / "layers" / layer / "cross_attention", features, dims)
+        ]
+        graph.output(ops.cast(features, DType.float32), *cross_kv)
+    return graph
+
+
+def audio_encoder(scope: Scope, mel: TensorValue, dims: ModelDimensions) -> TensorValue:
+    """Log-mel frames, paired as in ``encoder_graph`` → features (batch, n_audio_ctx, n_audio_state)."""
+    n_state = dims.n_audio_state
+    x = ops.cast(mel, scope.target.dtype)
+    x = ops.gelu(_convolve_pairs(scope / "conv1", x, dims.n_mels, n_state))
+    x = ops.gelu(_convolve_with_stride_two(scope / "conv2", x, n_state))
+    positions = scope.weight("positions", dims.n_audio_ctx, n_state)
+    x = x + ops.slice_tensor(positions, [(slice(0, _length(x)), x.shape[1]), slice(None)])
+    for i in range(dims.n_audio_layer):
+        x = encoder_layer(scope / "layers" / i, x, dims)
+    return layer_norm(scope / "norm", x, n_state)
+
+
+def encoder_layer(scope: Scope, x: TensorValue, dims: ModelDimensions) -> TensorValue:
+    """One residual block of the encoder, x (batch, n_audio_ctx, n_audio_state)."""
+    n_state, n_head = dims.n_audio_state, dims.n_audio_head
+    own = scope / "self_attention"
+    qkv = linear(own / "qkv", layer_norm(own / "norm", x, n_state), n_state, 3 * n_state)
+    query, key, value = (split_heads(part, n_head) for part in ops.split(qkv, [n_state] * 3, axis=-1))
+    x = x + linear(own / "out", attention(scope.target, query, key, value), n_state, n_state)
+    return mlp(scope / "mlp", x, n_state)
+
+
+def cross_key_value(scope: Scope, features: TensorValue, dims: ModelDimensions) -> list[TensorValue]:
+    """Keys and values of one decoder layer over the encoded audio, each (batch, n_audio_ctx, n_text_head, d_head)."""
+    n_state = dims.n_text_state
+    kv = linear(scope / "kv", features, n_state, 2 * n_state)
+    return [split_heads(part, dims.n_text_head) for part in ops.split(kv, [n_state] * 2, axis=-1)]
+
+
+def decoder_graph(dims: ModelDimensions, target: Target, no_speech_id: int) -> Graph:
+    """Build the text decoder: any number of new tokens in one pass, sampling included.
+
+    Inputs (batch b; n_tokens new, n_keys past and new together):
+        tokens: int64 (b, n_tokens).
+        positions: int64 (b, n_tokens), rows of the position embedding.
+        mask: float32 (b, n_tokens, n_keys), 0 where a token may look, -inf elsewhere.
+        n_past: int64 scalar on the host, n_keys - n_tokens.
+        sampled: int64 (b, n_sampled), which of the new tokens to predict a successor for.
+        filters: float32 (n_filters, n_vocab), added to logits before the pick.
+        filter_rows: int64 (b, n_sampled), the row of ``filters`` that holds at each sampled position.
+        cross KV: as the encoder returns it.
+        self KV: per layer a key and a value buffer (n_keys, b, n_text_head, d_head): the filled front of the cache,
+            written in place at rows n_past … n_keys.
+
+    Outputs:
+        ids: int64 (b, n_sampled), the most probable token after the filters.
+        logprobs: float32 (b, n_sampled), its log-probability among the tokens the filters allow.
+        no_speech: float32 (b, n_sampled), log-probability of <|nospeech|> before the filters.
+    """
+    n_layer = dims.n_text_layer
+    with Graph("text_decoder", input_types=_decoder_input_types(dims, target)) as graph:
+        tokens, positions, mask, n_past, sampled, filters, filter_rows = (x.tensor for x in graph.inputs[:7])
+        cross_kv = [x.tensor for x in graph.inputs[7 : 7 + 2 * n_layer]]
+        self_kv = [x.buffer for x in graph.inputs[7 + 2 * n_layer :]]
+        scope = Scope(target) / "decoder"
+        embedding = scope.weight("token_embedding", dims.n_vocab, dims.n_text_state)
+        x = ops.gather(embedding, tokens, axis=0)
+        x = x + ops.gather(scope.weight("positions", dims.n_text_ctx, dims.n_text_state), positions, axis=0)
+        mask = ops.cast(mask, target.dtype)
+        for i in range(n_layer):
+            kv = (*self_kv[2 * i : 2 * i + 2], *cross_kv[2 * i : 2 * i + 2])
+            x = decoder_layer(scope / "layers" / i, x, mask, n_past, kv, dims)
+        x = ops.gather_nd(x, ops.unsqueeze(sampled, -1), batch_dims=1)
+        x = layer_norm(scope / "norm", x, dims.n_text_state)
+        graph.output(*_most_probable(x, embedding, ops.gather(filters, filter_rows, axis=0), no_speech_id))
+    return graph
+
+
+def decoder_layer(
+    scope: Scope,
+    x: TensorValue,
+    mask: TensorValue,
+    n_past: TensorValue,
+    kv: tuple[BufferValue, BufferValue, TensorValue, TensorValue],
+    dims: ModelDimensions,
+) -> TensorValue:
+    """One residual block of the decoder, x (b, n_tokens, n_text_state); ``kv`` is self key, value, cross key, value."""
+    n_state, n_head = dims.n_text_state, dims.n_text_head
+    self_key, self_value, cross_key, cross_value = kv
+    own, cross = scope / "self_attention", scope / "cross_attention"
+    qkv = linear(own / "qkv", layer_norm(own / "norm", x, n_state), n_state, 3 * n_state)
+    query, key, value = (split_heads(part, n_head) for part in ops.split(qkv, [n_state] * 3, axis=-1))
+    keys, values = _append(self_key, key, n_past), _append(self_value, value, n_past)
+    x = x + linear(own / "out", attention(scope.target, query, keys, values, mask), n_state, n_state)
+    query = linear(cross / "query", layer_norm(cross / "norm", x, n_state), n_state, n_state)
+    mixed = attention(scope.target, split_heads(query, n_head), cross_key, cross_value)
+    x = x + linear(cross / "out", mixed, n_state, n_state)
+    return mlp(scope / "mlp", x, n_state)
+
+
+def _decoder_input_types(dims: ModelDimensions, target: Target) -> list[TensorType | BufferType]:
+    device, d_head = target.device, dims.n_text_state // dims.n_text_head
+    cross = TensorType(target.dtype, ["batch", "n_audio_ctx", dims.n_text_head, d_head], device)
+    own = BufferType(target.dtype, ["n_keys", "batch", dims.n_text_head, d_head], device)
+    return [
+        TensorType(DType.int64, ["batch", "n_tokens"], device),
+        TensorType(DType.int64, ["batch", "n_tokens"], device),
+        TensorType(DType.float32, ["batch", "n_tokens", "n_keys"], device),
+        TensorType(DType.int64, [], DeviceRef.CPU()),
+        TensorType(DType.int64, ["batch", "n_sampled"], device),
+        TensorType(DType.float32, ["n_filters", dims.n_vocab], device),
+        TensorType(DType.int64, ["batch", "n_sampled"], device),
+        *[cross] * (2 * dims.n_text_layer),
+        *[own] * (2 * dims.n_text_layer),
+    ]
+
+
+def _append(cache: BufferValue, new: TensorValue, n_past: TensorValue) -> TensorValue:
+    """Write ``new`` (b, n_tokens, n_head, d_head) behind the past and return all keys (b, n_keys, n_head, d_head)."""
+    rows = ops.permute(new, [1, 0, 2, 3])
+    ops.buffer_store_slice(cache, rows, [(slice(n_past, None), rows.shape[0]), ...])
+    return ops.permute(ops.buffer_load(cache), [1, 0, 2, 3])
+
+
+def _most_probable(
+    x: TensorValue, embedding: TensorValue, filters: TensorValue, no_speech_id: int
+) -> tuple[TensorValue, TensorValue, TensorValue]:
+    """Project x (b, n_sampled, n_state) on the vocabulary and pick; the logits never leave the graph."""
+    logits = ops.cast(x @ ops.transpose(embedding, 0, 1), DType.float32)
+    allowed = logits + filters
+    best = ops.max(allowed, axis=-1)
+    logprob = best - _log_sum_exp(allowed, best)
+    no_speech = logits[..., no_speech_id : no_speech_id + 1] - _log_sum_exp(logits, ops.max(logits, axis=-1))
+    return ops.squeeze(ops.argmax(allowed, axis=-1), -1), ops.squeeze(logprob, -1), ops.squeeze(no_speech, -1)
+
+
+def _log_sum_exp(x: TensorValue, largest: TensorValue) -> TensorValue:
+    return largest + ops.log(ops.sum(ops.exp(x - largest), axis=-1))
+
+
+def _length(x: TensorValue) -> TensorValue:
+    """The size of dimension 1 as a host scalar."""
+    return ops.squeeze(ops.shape_to_tensor(x.shape[1:2]), 0)
+
+
+def _previous(x: TensorValue) -> TensorValue:
+    """Shift x (batch, n, d) one row later, a row of zeros in front: the convolution's padding."""
+    batch, n, d = x.shape
+    zeros = ops.broadcast_to(ops.constant(0, x.dtype, x.device), [batch, 1, d])
+    return ops.rebind(ops.concat([zeros, x[:, :-1]], axis=1), [batch, n, d])
+
+
+def _next(x: TensorValue) -> TensorValue:
+    """Shift x (batch, n, d) one row earlier, a row of zeros behind."""
+    batch, n, d = x.shape
+    zeros = ops.broadcast_to(ops.constant(0, x.dtype, x.device), [batch, 1, d])
+    return ops.rebind(ops.concat([x[:, 1:], zeros], axis=1), [batch, n, d])
+
+
+def _convolve_pairs(scope: Scope, x: TensorValue, n_in: int, n_out: int) -> TensorValue:
+    """Convolution of width 3 over frames stored in pairs: x (batch, n, 2 * n_in) → (batch, n, 2 * n_out).
+
+    A matrix product over each frame and its neighbours: MAX multiplies matrices faster than it convolves in one
+    dimension, and it needs no kernels but those the transformer layers use anyway.
+    """
+    kernel = ops.reshape(ops.permute(scope.weight("weight", n_out, n_in, 3), [2, 1, 0]), [3 * n_in, n_out])
+    even, odd = ops.split(x, [n_in] * 2, axis=-1)
+    before, after = _previous(odd), _next(even)
+    bias = scope.weight("bias", n_out)
+    outputs = [
+        ops.concat([before, even, odd], axis=-1) @ kernel + bias,
+        ops.concat([even, odd, after], axis=-1) @ kernel + bias,
+    ]
+    return ops.concat(outputs, axis=-1)
+
+
+def _convolve_with_stride_two(scope: Scope, x: TensorValue, n_state: int) -> TensorValue:
+    """Convolution of width 3, stride 2, over frames in pairs: x (batch, n, 2 * n_state) → (batch, n, n_state)."""
+    kernel = ops.reshape(ops.permute(scope.weight("weight", n_state, n_state, 3), [2, 1, 0]), [3 * n_state, n_state])
+    before = _previous(x[..., n_state:])
+    return ops.concat([before, x], axis=-1) @ kernel + scope.weight("bias", n_state)

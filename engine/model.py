@@ -1,0 +1,128 @@
+"""Whisper, ready to decode: checkpoint, tokenizer and compiled networks put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.checkpoint import Checkpoint, default_checkpoint_folder, read_checkpoint
+from engine.config import ModelDimensions
+from engine.decoding import DecodedText, DecodingTask, Filter, decode_greedily
+from engine.devices import choose_compute
+from engine.events import DecodeJob, Hypothesis, Token
+from engine.guards import is_loop
+from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
+from engine.networks import EncodedAudio, Networks
+from engine.options import DecodingOptions
+from engine.progress import LoadProgress, OnProgress, say_nothing
+from engine.tokenizer import Tokenizer
+from stream.audio import n_samples
+
+_SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
+"""One position of the encoder's output covers two mel frames: 20 ms."""
+_CONTEXT_STEP = 50
+"""Short contexts are whole seconds."""
+
+
+class WhisperModel:
+    """A Whisper checkpoint on a device (an ``engine.pipeline.SpeechModel``).
+
+    Attributes:
+        name: of the checkpoint, "tiny.en".
+        device_name: where it runs, "CPU" or the GPU's name.
+        tokenizer: of the checkpoint's vocabulary.
+        networks: encoder and decoder, for those who want more than text.
+    """
+
+    def __init__(self, name: str, device_name: str, tokenizer: Tokenizer, networks: Networks) -> None:
+        self.name = name
+        self.device_name = device_name
+        self.tokenizer = tokenizer
+        self.networks = networks
+        self._options = DecodingOptions()
+
+    @classmethod
+    def load(
+        cls, folder: Path | None = None, *, device: str = "auto", on_progress: OnProgress = say_nothing
+    ) -> WhisperModel:
+        """Bring up the checkpoint in ``folder``; minutes on the very first run on a machine, a second later on.
+
+        Args:
+            folder: a CTranslate2 Whisper folder; None for the packaged tiny.en.
+            device: "auto", "cpu" or "gpu".
+            on_progress: told of each stage as it begins, on the calling thread.
+
+        Raises:
+            CheckpointError: ``folder`` does not hold a sound Whisper checkpoint.
+            ModelLoadError: the graphs cannot be compiled or kept, or there is no such device.
+        """
+        compute = choose_compute(device)
+        on_progress(LoadProgress("Reading the model", 1, 3, False, 0.3))
+        checkpoint = read_checkpoint(default_checkpoint_folder() if folder is None else folder)
+        tokenizer = Tokenizer(checkpoint.vocabulary)
+        filters = filter_table(checkpoint, tokenizer)
+        networks = Networks(checkpoint, tokenizer.no_speech, filters, compute, on_progress)
+        return cls(checkpoint.name, compute.name, tokenizer, networks)
+
+    def decode(self, job: DecodeJob) -> Hypothesis:
+        """Decode ``job``: finals with the full 30 s window, partials with a context just long enough.
+
+        A partial that falls into a loop in its short context is decoded again with the full one.
+        """
+        full = self.networks.dims.n_audio_ctx
+        n_audio_ctx = full if job.is_final else self._short_context(len(job.audio))
+        decoded = self.decode_window(job.audio, n_audio_ctx, job.draft)
+        if n_audio_ctx < full and is_loop(decoded.ids):
+            decoded = self.decode_window(job.audio, full)
+        return self._hypothesis(decoded)
+
+    def decode_window(
+        self, audio: NDArray[np.int16], n_audio_ctx: int | None = None, draft: tuple[int, ...] = ()
+    ) -> DecodedText:
+        """Decode one window of audio.
+
+        Args:
+            audio: int16 (n_samples,); what is beyond the window is not heard.
+            n_audio_ctx: encoder positions, 20 ms each; None for the full 30 s.
+            draft: a guess at the text's ids.
+        """
+        return decode_greedily(self.networks.decoder(self.encode(audio, n_audio_ctx)), self._task(draft))
+
+    def encode(self, audio: NDArray[np.int16], n_audio_ctx: int | None = None) -> EncodedAudio:
+        """Encode one window of audio; arguments as of ``decode_window``."""
+        dims = self.networks.dims
+        n_frames = 2 * (n_audio_ctx or dims.n_audio_ctx)
+        return self.networks.encode(log_mel_spectrogram(audio, n_mels=dims.n_mels, n_frames=n_frames))
+
+    def _task(self, draft: tuple[int, ...]) -> DecodingTask:
+        prompt = tuple(self.tokenizer.sot_sequence())
+        return DecodingTask(prompt, 0, self.tokenizer.eot, self._options.max_tokens, draft)
+
+    def _short_context(self, n_audio_samples: int) -> int:
+        """Positions for the audio and the margin behind it, in whole steps."""
+        needed = n_audio_samples + n_samples(self._options.margin_s)
+        steps = -(-needed // (_SAMPLES_PER_POSITION * _CONTEXT_STEP))
+        return min(steps * _CONTEXT_STEP, self.networks.dims.n_audio_ctx)
+
+    def _hypothesis(self, decoded: DecodedText) -> Hypothesis:
+        tokens = tuple(
+            Token(id, self.tokenizer.token_bytes(id), logprob)
+            for id, logprob in zip(decoded.ids, decoded.logprobs, strict=False)
+        )
+        return Hypothesis(tokens, decoded.no_speech_prob, float(np.mean(decoded.logprobs)))
+
+
+def filter_table(checkpoint: Checkpoint, tokenizer: Tokenizer) -> NDArray[np.float32]:
+    """Return float32 (n_filters, n_vocab), rows as in ``Filter``: 0 where a token may be picked, -inf elsewhere.
+
+    Text without times: the checkpoint's suppressed tokens and every timestamp never; at the start, neither a blank
+    nor the end.  whisper/decoding.py@c0d2f62, SuppressTokens and SuppressBlank.
+    """
+    dims: ModelDimensions = checkpoint.dimensions
+    table = np.zeros((len(Filter), dims.n_vocab), np.float32)
+    table[:, list(checkpoint.suppress_ids)] = -np.inf
+    table[:, tokenizer.first_timestamp :] = -np.inf
+    table[Filter.AT_START, list(checkpoint.begin_suppress_ids)] = -np.inf
+    return table

@@ -1,0 +1,51 @@
+"""The options of decoding and streaming: frozen, and checked when they are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stream.gate import GateOptions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodingOptions:
+    """How one job becomes text.
+
+    Attributes:
+        max_tokens: longest text, in tokens; half the decoder's context, as in whisper/decoding.py.
+        margin_s: silence encoded behind the audio of a partial, in seconds.  Less than one second makes
+            Whisper repeat itself (docs/decisions/0004-audio-context.md).  Finals see the full 30 s window.
+    """
+
+    max_tokens: int = 224
+    margin_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
+        if self.margin_s < 1.0:
+            raise ValueError(f"margin_s must be at least 1.0, got {self.margin_s}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamingOptions:
+    """How a stream is cut and how often it is decoded.
+
+    Attributes:
+        partials: whether text is shown while an utterance is still open.
+        step_s: least new audio between two partials of an utterance, in seconds.
+        ring_s: how much audio is held for the model, in seconds; a longer backlog stops the reading of a source.
+        gate: endpointing.
+    """
+
+    partials: bool = True
+    step_s: float = 0.2
+    ring_s: float = 120.0
+    gate: GateOptions = field(default_factory=GateOptions)
+
+    def __post_init__(self) -> None:
+        if self.step_s <= 0:
+            raise ValueError(f"step_s must be > 0, got {self.step_s}")
+        least = self.gate.longest_s * 2
+        if self.ring_s < least:
+            raise ValueError(f"ring_s must be at least twice the longest utterance ({least} s), got {self.ring_s}")

@@ -1,0 +1,32 @@
+"""What loading a model tells those who wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """The start of one stage of loading.
+
+    Attributes:
+        stage: what is being done, a phrase for people.
+        step: number of this stage, from 1.
+        n_steps: how many stages there are.
+        is_compiling: whether this stage takes minutes, once per machine.
+        expected_s: a typical duration, in seconds, on two cores.
+    """
+
+    stage: str
+    step: int
+    n_steps: int
+    is_compiling: bool
+    expected_s: float
+
+
+OnProgress = Callable[[LoadProgress], None]
+
+
+def say_nothing(progress: LoadProgress) -> None:
+    """An ``OnProgress`` for callers that need none."""

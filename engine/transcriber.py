@@ -1,0 +1,208 @@
+"""One stream's way from sound to text: no I/O, no clock, no threads.
+
+The core never calls the model.  It is given audio, asked for the next job, told the outcome, asked for events:
+
+    receive_audio(chunk) · receive_eof()          from the source
+    next_job() → DecodeJob | None                 to the model, whenever it is free
+    receive_hypothesis(job, hypothesis)           from the model
+    events() → list[Event]                        to the view
+
+Samples are the clock.  What becomes of an utterance depends on its audio alone: neither how the audio was cut into
+chunks nor how fast the model is changes a final (docs/decisions/0003-finals-stand-alone.md).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import assert_never
+
+import numpy as np
+
+from engine.events import (
+    AudioDropped,
+    DecodeJob,
+    Discarded,
+    Event,
+    Final,
+    Hypothesis,
+    SpeechStarted,
+)
+from engine.guards import is_not_speech
+from engine.options import StreamingOptions
+from engine.utterance import Utterance, text_of
+from stream.audio import AudioChunk, n_samples, seconds
+from stream.detector import VoiceDetector
+from stream.gate import GateEvent, SpeechClosed, SpeechGate, SpeechOpened, SpeechPaused, SpeechResumed
+from stream.ring import RingBuffer
+
+_LEVEL_SAMPLES = 1600
+"""The level is that of the last tenth of a second."""
+
+
+class Transcriber:
+    """The state of one stream."""
+
+    def __init__(self, detector: VoiceDetector, options: StreamingOptions | None = None) -> None:
+        self._options = options or StreamingOptions()
+        self._gate = SpeechGate(detector, self._options.gate)
+        self._ring = RingBuffer(n_samples(self._options.ring_s))
+        self._step_samples = n_samples(self._options.step_s)
+        self._utterances: deque[Utterance] = deque()
+        """Oldest first; only the last may be open."""
+        self._n_utterances = 0
+        self._job: DecodeJob | None = None
+        self._events: list[Event] = []
+        self._has_ended = False
+
+    @property
+    def now_s(self) -> float:
+        """Seconds of audio received."""
+        return seconds(self._ring.end_sample)
+
+    @property
+    def is_speech(self) -> bool:
+        """Whether somebody is speaking, as far as the gate can tell."""
+        return self._gate.is_open
+
+    @property
+    def level_dbfs(self) -> float:
+        """Loudness of the last tenth of a second, RMS in dB below full scale; -inf for digital zero."""
+        end = self._ring.end_sample
+        last = self._ring.read(max(self._ring.start_sample, end - _LEVEL_SAMPLES), end).astype(np.float64)
+        power = float(np.mean(last**2)) / 32768.0**2 if len(last) else 0.0
+        return 10.0 * float(np.log10(power)) if power > 0 else -np.inf
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds of audio received and neither covered by text nor judged silent."""
+        if not self._utterances:
+            return 0.0
+        oldest = self._utterances[0]
+        heard_to = self._gate.end_sample if oldest.probable_end is None else oldest.probable_end
+        waiting = heard_to - oldest.decoded_to
+        later = sum((u.end_sample or self._gate.end_sample) - u.start_sample for u in list(self._utterances)[1:])
+        return seconds(max(0, waiting) + later)
+
+    @property
+    def wants_audio(self) -> bool:
+        """Whether the ring has room for another few seconds without losing audio that is still to be decoded."""
+        return self._ring.free_samples >= self._ring.capacity // 4
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the stream has ended and every utterance is final."""
+        return self._has_ended and not self._utterances
+
+    def receive_audio(self, chunk: AudioChunk) -> None:
+        """Take the next audio; a jump in its ``start_sample`` is audio that was lost."""
+        expected = self._ring.end_sample
+        if chunk.start_sample > expected:
+            self._receive_gate_events(self._gate.receive_audio(AudioChunk(chunk.samples[:0], chunk.start_sample)))
+            self._events.append(AudioDropped(seconds(expected), seconds(chunk.start_sample)))
+        oldest_kept = self._ring.start_sample
+        if self._ring.append(chunk):
+            self._events.append(AudioDropped(seconds(oldest_kept), seconds(self._ring.start_sample)))
+        self._receive_gate_events(self._gate.receive_audio(chunk))
+        self._release()
+
+    def receive_eof(self) -> None:
+        """The source has ended: close what is open."""
+        self._receive_gate_events(self._gate.receive_eof())
+        self._has_ended = True
+
+    def events(self) -> list[Event]:
+        """Return what happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def next_job(self) -> DecodeJob | None:
+        """Return the work that matters most, or None where there is none or some is still with the model.
+
+        The oldest closed utterance comes first.  When an open one pauses, what would be its final is decoded while
+        the hangover still runs; if speech goes on, that was one more partial.
+        """
+        if self._job is not None:
+            return None
+        for utterance in self._utterances:
+            if not utterance.is_decided:
+                self._job = self._job_for(utterance)
+                return self._job
+        return None
+
+    def receive_hypothesis(self, job: DecodeJob, hypothesis: Hypothesis) -> None:
+        """Take the outcome of ``job``, which must be the one ``next_job`` returned last."""
+        if job is not self._job:
+            raise ValueError(f"not the job that was asked for: utterance {job.utterance_id} to {job.end_sample}")
+        self._job = None
+        utterance = next(u for u in self._utterances if u.id == job.utterance_id)
+        partial = utterance.receive_hypothesis(hypothesis, job.end_sample, job.is_final)
+        if partial is not None and self._options.partials and not utterance.is_decided:
+            self._events.append(partial)
+        self._finish_decided()
+
+    def _job_for(self, utterance: Utterance) -> DecodeJob | None:
+        end = utterance.probable_end
+        if end is not None and utterance.outcome_end != end:
+            return self._make_job(utterance, end, is_final=True)
+        if end is None and self._options.partials:
+            now = self._ring.end_sample
+            if now - utterance.decoded_to >= self._step_samples:
+                return self._make_job(utterance, now, is_final=False)
+        return None
+
+    def _make_job(self, utterance: Utterance, end: int, *, is_final: bool) -> DecodeJob:
+        audio = self._ring.read(max(utterance.start_sample, self._ring.start_sample), end)
+        return DecodeJob(utterance.id, audio, end - len(audio), is_final, utterance.draft)
+
+    def _receive_gate_events(self, events: list[GateEvent]) -> None:
+        for event in events:
+            match event:
+                case SpeechOpened():
+                    self._open(event.start_sample)
+                case SpeechPaused():
+                    self._utterances[-1].pause_sample = event.end_sample
+                case SpeechResumed():
+                    self._utterances[-1].pause_sample = None
+                case SpeechClosed():
+                    self._close(event)
+                case _:
+                    assert_never(event)
+
+    def _open(self, start_sample: int) -> None:
+        self._n_utterances += 1
+        self._utterances.append(Utterance(self._n_utterances, start_sample, start_sample))
+        self._events.append(SpeechStarted(self._n_utterances, seconds(start_sample)))
+
+    def _close(self, event: SpeechClosed) -> None:
+        utterance = self._utterances[-1]
+        utterance.start_sample, utterance.end_sample = event.start_sample, event.end_sample
+        self._finish_decided()
+
+    def _finish_decided(self) -> None:
+        """Let go of the oldest utterances whose text is known, in order."""
+        while self._utterances and self._utterances[0].is_decided and not self._is_with_model(self._utterances[0]):
+            self._events.append(_ending(self._utterances.popleft()))
+        self._release()
+
+    def _is_with_model(self, utterance: Utterance) -> bool:
+        return self._job is not None and self._job.utterance_id == utterance.id
+
+    def _release(self) -> None:
+        """Tell the ring how far back audio is still wanted: to the oldest utterance, or a pre-roll from now."""
+        if self._utterances:
+            self._ring.release(self._utterances[0].start_sample)
+        else:
+            self._ring.release(self._gate.earliest_start)
+
+
+def _ending(utterance: Utterance) -> Event:
+    """The event that ends a decided utterance."""
+    hypothesis, end = utterance.outcome, utterance.end_sample
+    assert hypothesis is not None and end is not None
+    start_s, end_s = seconds(utterance.start_sample), seconds(end)
+    text = text_of(hypothesis.tokens)
+    if not text:
+        return Discarded(utterance.id, "no words were heard", start_s, end_s)
+    if is_not_speech(hypothesis.no_speech_prob, hypothesis.avg_logprob):
+        return Discarded(utterance.id, "it does not sound like speech", start_s, end_s)
+    return Final(utterance.id, text, start_s, end_s)
