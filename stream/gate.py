@@ -1,0 +1,255 @@
+"""Endpointing: where an utterance begins and ends.  No I/O, no clock; samples are the time.
+
+The gate opens when enough of the last frames are voiced, and closes when none was for the hangover.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.audio import AudioChunk, n_samples, seconds
+from stream.detector import FRAME_SAMPLES, VoiceDetector
+
+CloseReason = Literal["silence", "longest", "end", "gap"]
+
+_SMOOTHING_FRAMES = 5
+"""150 ms: shorter than a pause between phrases, longer than the closure of a stop consonant."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechOpened:
+    """Somebody speaks; the utterance's audio begins at ``start_sample``, pre-roll included."""
+
+    start_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """Nobody has spoken for ``pause_ms``; if nobody goes on, the utterance ends at ``end_sample``."""
+
+    end_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """Somebody goes on; the ``SpeechPaused`` before no longer holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechClosed:
+    """The utterance is [start_sample, end_sample).
+
+    Attributes:
+        reason: "silence" after the hangover; "longest" where an utterance that went on was cut;
+            "end" of the stream; "gap" where audio was lost.
+    """
+
+    start_sample: int
+    end_sample: int
+    reason: CloseReason
+
+
+GateEvent = SpeechOpened | SpeechPaused | SpeechResumed | SpeechClosed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateOptions:
+    """How the gate decides.
+
+    Attributes:
+        opening_frames, opening_voiced_frames: it opens when so many of the last so many frames are voiced.
+        pre_roll_ms: audio kept before the first voiced frame.
+        pause_ms: silence after which the utterance may be over.
+        hangover_ms: silence after which it is over.
+        tail_ms: audio kept after the last voiced frame.
+        longest_s: no utterance is longer.
+        cut_within_s: one that goes on is cut at the quietest place in this much audio before that limit.
+        threshold_dbfs: a frame whose RMS lies below is never voiced.
+    """
+
+    opening_frames: int = 6
+    opening_voiced_frames: int = 4
+    pre_roll_ms: int = 300
+    pause_ms: int = 200
+    hangover_ms: int = 600
+    tail_ms: int = 200
+    longest_s: float = 28.0
+    cut_within_s: float = 6.0
+    threshold_dbfs: float = -65.0
+
+    def __post_init__(self) -> None:
+        _require_between(1, "opening_voiced_frames", self.opening_voiced_frames, self.opening_frames, "opening_frames")
+        _require_between(0, "pre_roll_ms", self.pre_roll_ms, 5_000, "5000")
+        _require_between(0, "tail_ms", self.tail_ms, self.pause_ms, "pause_ms")
+        _require_between(1, "pause_ms", self.pause_ms, self.hangover_ms, "hangover_ms")
+        _require_between(0.5, "cut_within_s", self.cut_within_s, self.longest_s / 2, "longest_s / 2")
+        _require_between(-120.0, "threshold_dbfs", self.threshold_dbfs, 0.0, "0")
+        opening_s = self.pre_roll_ms / 1000 + seconds((self.opening_frames + 1) * FRAME_SAMPLES)
+        if self.longest_s < 2 * opening_s:
+            raise ValueError(f"longest_s must be >= {2 * opening_s:g}, twice what opens the gate, got {self.longest_s}")
+
+
+def _require_between(low: float, name: str, value: float, high: float, high_name: str) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be between {low:g} and {high_name}, got {value}")
+
+
+class SpeechGate:
+    """Finds the utterances of one stream.
+
+    The events are the same however the audio is cut into chunks.  An utterance never begins before
+    the end of the one before; one that was cut as "longest" is followed by one that begins at its end.
+    """
+
+    def __init__(self, detector: VoiceDetector, options: GateOptions) -> None:
+        """``detector`` belongs to this stream alone."""
+        self._detector = detector
+        self._pre_roll_samples = n_samples(options.pre_roll_ms / 1000)
+        self._pause_samples = n_samples(options.pause_ms / 1000)
+        self._hangover_samples = n_samples(options.hangover_ms / 1000)
+        self._tail_samples = n_samples(options.tail_ms / 1000)
+        self._longest_samples = n_samples(options.longest_s)
+        self._threshold_power = 32768.0**2 * 10 ** (options.threshold_dbfs / 10)
+        self._opening_voiced_frames = options.opening_voiced_frames
+        self._recent_voiced: deque[bool] = deque(maxlen=options.opening_frames)
+        self._recent_power: deque[float] = deque(maxlen=n_samples(options.cut_within_s) // FRAME_SAMPLES)
+        self._unjudged: NDArray[np.int16] = np.empty(0, np.int16)
+        self._end_sample = 0
+        self._earliest_start = 0
+        self._utterance_start: int | None = None
+        self._voiced_end = 0
+        self._is_paused = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an utterance is under way."""
+        return self._utterance_start is not None
+
+    @property
+    def end_sample(self) -> int:
+        """Index one past the last sample judged."""
+        return self._end_sample
+
+    @property
+    def utterance_start(self) -> int | None:
+        """First sample of the utterance under way, None between utterances."""
+        return self._utterance_start
+
+    @property
+    def wanted_sample(self) -> int:
+        """Oldest sample that the utterance under way, or one still to come, may begin with."""
+        if self._utterance_start is not None:
+            return self._utterance_start
+        n_recent_frames = (self._recent_voiced.maxlen or 0) - 1
+        return max(self._earliest_start, self._end_sample - n_recent_frames * FRAME_SAMPLES - self._pre_roll_samples)
+
+    def receive_audio(self, chunk: AudioChunk) -> list[GateEvent]:
+        """Judge ``chunk`` and return what came of it; less than a frame waits for the next chunk.
+
+        A chunk that starts later than the one before ended closes the gate where audio was lost.
+
+        Raises:
+            ValueError: the chunk starts before the end of the one before.
+        """
+        events = self._move_to(chunk.start_sample)
+        samples = np.concatenate((self._unjudged, chunk.samples))
+        n_whole = len(samples) - len(samples) % FRAME_SAMPLES
+        self._unjudged = samples[n_whole:]
+        for frame in samples[:n_whole].reshape(-1, FRAME_SAMPLES):
+            events += self._receive_frame(frame, FRAME_SAMPLES)
+        return events
+
+    def receive_eof(self) -> list[GateEvent]:
+        """Judge what is left, padded with silence, and close the gate at the end of the audio."""
+        return self._finish("end")
+
+    def _move_to(self, start_sample: int) -> list[GateEvent]:
+        received_end = self._end_sample + len(self._unjudged)
+        if start_sample == received_end:
+            return []
+        if start_sample < received_end:
+            raise ValueError(f"chunk must start at {received_end} or later, got {start_sample}")
+        events = self._finish("gap")
+        self._end_sample = self._earliest_start = start_sample
+        return events
+
+    def _finish(self, reason: CloseReason) -> list[GateEvent]:
+        events: list[GateEvent] = []
+        if len(self._unjudged):
+            padded = np.zeros(FRAME_SAMPLES, np.int16)
+            padded[: len(self._unjudged)] = self._unjudged
+            n_real_samples = len(self._unjudged)
+            self._unjudged = self._unjudged[:0]
+            events += self._receive_frame(padded, n_real_samples)
+        if self._utterance_start is not None:
+            events.append(self._close(self._end_sample, reason))
+        self._recent_voiced.clear()
+        self._recent_power.clear()
+        return events
+
+    def _receive_frame(self, frame: NDArray[np.int16], n_real_samples: int) -> list[GateEvent]:
+        amplitudes = frame.astype(np.float64)
+        power = float(amplitudes @ amplitudes) / FRAME_SAMPLES
+        # The detector hears every frame: it follows the noise of the stream.
+        is_voiced = self._detector.is_voiced(frame) and power >= self._threshold_power
+        self._recent_power.append(power)
+        frame_start = self._end_sample
+        self._end_sample += n_real_samples
+        if self._utterance_start is None:
+            return self._await_speech(is_voiced, frame_start)
+        return self._follow_speech(is_voiced)
+
+    def _await_speech(self, is_voiced: bool, frame_start: int) -> list[GateEvent]:
+        self._recent_voiced.append(is_voiced)
+        if sum(self._recent_voiced) < self._opening_voiced_frames:
+            return []
+        n_frames_ago = len(self._recent_voiced) - 1 - self._recent_voiced.index(True)
+        onset = frame_start - n_frames_ago * FRAME_SAMPLES
+        self._voiced_end = self._end_sample
+        return [self._open(max(self._earliest_start, onset - self._pre_roll_samples))]
+
+    def _follow_speech(self, is_voiced: bool) -> list[GateEvent]:
+        events: list[GateEvent] = []
+        if is_voiced:
+            self._voiced_end = self._end_sample
+            events += [SpeechResumed()] if self._is_paused else []
+            self._is_paused = False
+        n_silent_samples = self._end_sample - self._voiced_end
+        if n_silent_samples >= self._pause_samples and not self._is_paused:
+            self._is_paused = True
+            events.append(SpeechPaused(self._voiced_end + self._tail_samples))
+        if self._is_paused and (n_silent_samples >= self._hangover_samples or self._is_at_limit()):
+            events.append(self._close(self._voiced_end + self._tail_samples, "silence"))
+        elif self._is_at_limit():
+            cut_sample = self._quietest_sample()
+            events += [self._close(cut_sample, "longest"), self._open(cut_sample)]
+        return events
+
+    def _is_at_limit(self) -> bool:
+        return self._end_sample + FRAME_SAMPLES - self.wanted_sample > self._longest_samples
+
+    def _quietest_sample(self) -> int:
+        # Only what lies before the last voiced frame: both sides of the cut then hold speech.
+        n_silent_frames = (self._end_sample - self._voiced_end) // FRAME_SAMPLES
+        power = np.array(self._recent_power)[: len(self._recent_power) - n_silent_frames]
+        smoothed = np.convolve(power, np.ones(_SMOOTHING_FRAMES), "valid")
+        n_frames_before_voiced_end = len(power) - int(np.argmin(smoothed)) - _SMOOTHING_FRAMES // 2
+        return self._voiced_end - n_frames_before_voiced_end * FRAME_SAMPLES + FRAME_SAMPLES // 2
+
+    def _open(self, start_sample: int) -> SpeechOpened:
+        self._utterance_start = start_sample
+        self._is_paused = False
+        return SpeechOpened(start_sample)
+
+    def _close(self, end_sample: int, reason: CloseReason) -> SpeechClosed:
+        assert self._utterance_start is not None
+        closed = SpeechClosed(self._utterance_start, end_sample, reason)
+        self._utterance_start = None
+        self._earliest_start = end_sample
+        self._recent_voiced.clear()
+        return closed
