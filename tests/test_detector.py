@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stream.detector import FRAME_SAMPLES, WebRtcDetector
 
 
-def buzz(n_frames: int) -> np.ndarray:
+def buzz(n_frames: int) -> NDArray[np.int16]:
     """A vowel-like pulse train: 120 Hz pulses through two resonances, int16 (n_frames, FRAME_SAMPLES)."""
     t = np.arange(n_frames * FRAME_SAMPLES) / 16_000
     harmonics = sum(np.sin(2 * np.pi * 120 * k * t) / (1 + ((120 * k - 700) / 300) ** 2) for k in range(1, 30))
-    return (6_000 * harmonics / np.abs(harmonics).max()).astype(np.int16).reshape(n_frames, FRAME_SAMPLES)
+    samples: NDArray[np.int16] = (6_000 * harmonics / np.abs(harmonics).max()).astype(np.int16)
+    return samples.reshape(n_frames, FRAME_SAMPLES)
 
 
 def test_a_vowel_is_voiced_and_digital_silence_is_not() -> None:
