@@ -9,7 +9,7 @@ Architecture: Radford et al. 2022, §2.2; whisper/model.py@c0d2f62.
 from __future__ import annotations
 
 from max.dtype import DType
-from max.graph import BufferType, BufferValue, DeviceRef, Dim, Graph, TensorType, TensorValue, ops
+from max.graph import BufferType, BufferValue, DeviceRef, Graph, TensorType, TensorValue, ops
 
 from engine.config import ModelDimensions
 from engine.layers import Scope, Target, attention, layer_norm, linear, mlp, split_heads

@@ -34,18 +34,19 @@ class StreamingOptions:
     Attributes:
         partials: whether text is shown while an utterance is still open.
         step_s: least new audio between two partials of an utterance, in seconds.
-        ring_s: how much audio is held for the model, in seconds; a longer backlog stops the reading of a source.
+        backlog_s: how much speech may wait for the model, in seconds, before the source is no longer read.
         gate: endpointing.
     """
 
     partials: bool = True
     step_s: float = 0.2
-    ring_s: float = 120.0
+    backlog_s: float = 120.0
     gate: GateOptions = field(default_factory=GateOptions)
 
     def __post_init__(self) -> None:
         if self.step_s <= 0:
             raise ValueError(f"step_s must be > 0, got {self.step_s}")
-        least = self.gate.longest_s * 2
-        if self.ring_s < least:
-            raise ValueError(f"ring_s must be at least twice the longest utterance ({least} s), got {self.ring_s}")
+        if self.backlog_s < self.gate.longest_s:
+            raise ValueError(
+                f"backlog_s must be at least the longest utterance ({self.gate.longest_s} s), got {self.backlog_s}"
+            )

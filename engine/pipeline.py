@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.events import DecodeJob, Hypothesis, Status, TimedEvent
 from engine.options import StreamingOptions
 from engine.transcriber import Transcriber
-from stream.audio import AudioChunk, n_samples, seconds
+from stream.audio import AudioChunk, seconds
 from stream.detector import WebRtcDetector
 from stream.source import AudioSource, SourceError
 
@@ -41,7 +41,7 @@ async def transcribe(
     *,
     stop: asyncio.Event | None = None,
     clock: Clock = time.perf_counter,
-) -> AsyncIterator[TimedEvent]:
+) -> AsyncGenerator[TimedEvent]:
     """Yield events until ``source`` ends and every utterance is final.
 
     Args:
@@ -82,7 +82,7 @@ class _Run:
         self._job: DecodeJob | None = None
         self._has_source = True
 
-    async def events(self) -> AsyncIterator[TimedEvent]:
+    async def events(self) -> AsyncGenerator[TimedEvent]:
         """Yield until all is final, then raise the source's failure, if there was one."""
         try:
             while not self._transcriber.is_finished:
@@ -112,7 +112,7 @@ class _Run:
         return hypothesis
 
     async def _wait(self) -> None:
-        pending = {f for f in (self._reading, self._decoding) if f is not None}
+        pending: set[asyncio.Future[Any]] = {f for f in (self._reading, self._decoding) if f is not None}
         if self._has_source:
             pending.add(self._stopping)
         if pending:
@@ -167,7 +167,7 @@ class _Run:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait({self._reading})
-        await self._chunks.aclose()  # type: ignore[attr-defined]
+        await self._chunks.aclose()
         await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
 
 

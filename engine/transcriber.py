@@ -30,10 +30,13 @@ from engine.events import (
 from engine.guards import is_not_speech
 from engine.options import StreamingOptions
 from engine.utterance import Utterance, text_of
-from stream.audio import AudioChunk, n_samples, seconds
+from stream.audio import SAMPLE_RATE, AudioChunk, n_samples, seconds
 from stream.detector import VoiceDetector
 from stream.gate import GateEvent, SpeechClosed, SpeechGate, SpeechOpened, SpeechPaused, SpeechResumed
 from stream.ring import RingBuffer
+
+_RING_RESERVE_S = 5.0
+"""Room in the ring beyond the longest utterance: a pre-roll, and audio that came after a cut was due."""
 
 _LEVEL_SAMPLES = 1600
 """The level is that of the last tenth of a second."""
@@ -45,10 +48,10 @@ class Transcriber:
     def __init__(self, detector: VoiceDetector, options: StreamingOptions | None = None) -> None:
         self._options = options or StreamingOptions()
         self._gate = SpeechGate(detector, self._options.gate)
-        self._ring = RingBuffer(n_samples(self._options.ring_s))
+        self._ring = RingBuffer(n_samples(self._options.gate.longest_s + _RING_RESERVE_S))
         self._step_samples = n_samples(self._options.step_s)
         self._utterances: deque[Utterance] = deque()
-        """Oldest first; only the last may be open."""
+        """Oldest first.  Only the last may be open, and only it needs the ring: closed ones own their audio."""
         self._n_utterances = 0
         self._job: DecodeJob | None = None
         self._events: list[Event] = []
@@ -74,19 +77,13 @@ class Transcriber:
 
     @property
     def lag_s(self) -> float:
-        """Seconds of audio received and neither covered by text nor judged silent."""
-        if not self._utterances:
-            return 0.0
-        oldest = self._utterances[0]
-        heard_to = self._gate.end_sample if oldest.probable_end is None else oldest.probable_end
-        waiting = heard_to - oldest.decoded_to
-        later = sum((u.end_sample or self._gate.end_sample) - u.start_sample for u in list(self._utterances)[1:])
-        return seconds(max(0, waiting) + later)
+        """Seconds of speech that no text covers yet."""
+        return seconds(sum(self._heard_end(u) - u.decoded_to for u in self._utterances))
 
     @property
     def wants_audio(self) -> bool:
-        """Whether the ring has room for another few seconds without losing audio that is still to be decoded."""
-        return self._ring.free_samples >= self._ring.capacity // 4
+        """Whether so little speech waits for the model that more may come."""
+        return self.lag_s < self._options.backlog_s
 
     @property
     def is_finished(self) -> bool:
@@ -94,16 +91,18 @@ class Transcriber:
         return self._has_ended and not self._utterances
 
     def receive_audio(self, chunk: AudioChunk) -> None:
-        """Take the next audio; a jump in its ``start_sample`` is audio that was lost."""
-        expected = self._ring.end_sample
-        if chunk.start_sample > expected:
+        """Take the next audio, of any length; a jump in its ``start_sample`` is audio that was lost."""
+        lost_from = self._ring.end_sample
+        if chunk.start_sample > lost_from:
+            # An empty chunk behind the gap closes what is open while the ring still holds it.
             self._receive_gate_events(self._gate.receive_audio(AudioChunk(chunk.samples[:0], chunk.start_sample)))
-            self._events.append(AudioDropped(seconds(expected), seconds(chunk.start_sample)))
-        oldest_kept = self._ring.start_sample
-        if self._ring.append(chunk):
-            self._events.append(AudioDropped(seconds(oldest_kept), seconds(self._ring.start_sample)))
-        self._receive_gate_events(self._gate.receive_audio(chunk))
-        self._release()
+            self._events.append(AudioDropped(seconds(lost_from), seconds(chunk.start_sample)))
+        for first in range(0, len(chunk.samples), SAMPLE_RATE):
+            piece = AudioChunk(chunk.samples[first : first + SAMPLE_RATE], chunk.start_sample + first)
+            n_lost = self._ring.append(piece)
+            assert n_lost == 0, "the ring holds the longest utterance"
+            self._receive_gate_events(self._gate.receive_audio(piece))
+            self._ring.release(self._gate.wanted_sample)
 
     def receive_eof(self) -> None:
         """The source has ended: close what is open."""
@@ -151,8 +150,8 @@ class Transcriber:
         return None
 
     def _make_job(self, utterance: Utterance, end: int, *, is_final: bool) -> DecodeJob:
-        audio = self._ring.read(max(utterance.start_sample, self._ring.start_sample), end)
-        return DecodeJob(utterance.id, audio, end - len(audio), is_final, utterance.draft)
+        audio = utterance.audio if utterance.audio is not None else self._ring.read(utterance.start_sample, end)
+        return DecodeJob(utterance.id, audio, utterance.start_sample, is_final, utterance.draft)
 
     def _receive_gate_events(self, events: list[GateEvent]) -> None:
         for event in events:
@@ -175,24 +174,22 @@ class Transcriber:
 
     def _close(self, event: SpeechClosed) -> None:
         utterance = self._utterances[-1]
-        utterance.start_sample, utterance.end_sample = event.start_sample, event.end_sample
+        utterance.end_sample = event.end_sample
+        utterance.audio = self._ring.read(utterance.start_sample, event.end_sample)
         self._finish_decided()
 
     def _finish_decided(self) -> None:
         """Let go of the oldest utterances whose text is known, in order."""
         while self._utterances and self._utterances[0].is_decided and not self._is_with_model(self._utterances[0]):
             self._events.append(_ending(self._utterances.popleft()))
-        self._release()
 
     def _is_with_model(self, utterance: Utterance) -> bool:
         return self._job is not None and self._job.utterance_id == utterance.id
 
-    def _release(self) -> None:
-        """Tell the ring how far back audio is still wanted: to the oldest utterance, or a pre-roll from now."""
-        if self._utterances:
-            self._ring.release(self._utterances[0].start_sample)
-        else:
-            self._ring.release(self._gate.earliest_start)
+    def _heard_end(self, utterance: Utterance) -> int:
+        """Where its speech ends as far as is known."""
+        end = utterance.probable_end
+        return max(utterance.decoded_to, self._ring.end_sample if end is None else end)
 
 
 def _ending(utterance: Utterance) -> Event:

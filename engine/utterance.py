@@ -6,6 +6,9 @@ import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.events import Hypothesis, Partial, Token
 from engine.stability import StablePrefix
 from stream.audio import seconds
@@ -21,6 +24,7 @@ class Utterance:
         decoded_to: the end of the audio the latest hypothesis covers.
         pause_sample: where it ends if nobody speaks again, while that is open.
         end_sample: where it ended; None while it is open.
+        audio: int16, all of it, its own copy; None while it is open.
         draft: ids of the latest hypothesis, for the decoder to verify.
         outcome: the hypothesis of exactly ``start_sample`` … ``outcome_end``, fit to be final.
         prefix: the stable tokens.
@@ -31,6 +35,7 @@ class Utterance:
     decoded_to: int
     pause_sample: int | None = None
     end_sample: int | None = None
+    audio: NDArray[np.int16] | None = None
     draft: tuple[int, ...] = ()
     outcome: Hypothesis | None = None
     outcome_end: int = -1

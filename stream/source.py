@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from stream.audio import AudioChunk
@@ -26,5 +26,5 @@ class AudioSource(Protocol):
     def name(self) -> str:
         """What a person calls this source: a device, a file name."""
 
-    def chunks(self) -> AsyncIterator[AudioChunk]:
+    def chunks(self) -> AsyncGenerator[AudioChunk]:
         """Yield chunks in order, ``start_sample`` rising; a jump in it is audio that was lost."""
