@@ -1,0 +1,29 @@
+"""The view where stdout is not a terminal: a line a final, nothing else."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from engine.events import AudioDropped, Final, TimedEvent
+
+
+class PlainView:
+    """Writes finals to ``out``, each at once; what was lost is said on ``warnings``."""
+
+    def __init__(self, out: TextIO, warnings: TextIO) -> None:
+        self._out = out
+        self._warnings = warnings
+
+    def show(self, timed: TimedEvent) -> None:
+        """Write what there is to write about one event.
+
+        Raises:
+            BrokenPipeError: the reader of ``out`` has gone.
+        """
+        match timed.event:
+            case Final(text=text):
+                self._out.write(text + "\n")
+                self._out.flush()
+            case AudioDropped(start_s=start_s, end_s=end_s):
+                self._warnings.write(f"max-whisper: {end_s - start_s:.1f} s of audio lost at {start_s:.1f} s\n")
+                self._warnings.flush()

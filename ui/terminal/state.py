@@ -1,0 +1,56 @@
+"""What the terminal shows, as a value: events in, a new state out.  No drawing, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from engine.events import AudioDropped, Discarded, Event, Final, Partial, SpeechStarted, Status
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptState:
+    """The live part of the transcript; what is final is printed once and lives in the scrollback.
+
+    Attributes:
+        partial: text of the utterance still open, or None.
+        status: the latest, or None before the first audio.
+        device_name, model_name: for the status line.
+        duration_s: length of a recording, for progress; None for a live source.
+    """
+
+    device_name: str
+    model_name: str
+    duration_s: float | None = None
+    partial: Partial | None = None
+    status: Status | None = None
+
+
+Line = Final | AudioDropped
+"""What is printed once, above the live region."""
+
+
+def apply(state: TranscriptState, event: Event) -> tuple[TranscriptState, Line | None]:
+    """Return the state after ``event``, and the line to print for good, if there is one."""
+    match event:
+        case Partial():
+            return replace(state, partial=event), None
+        case Final():
+            return _without_utterance(state, event.utterance_id), event
+        case Discarded():
+            return _without_utterance(state, event.utterance_id), None
+        case AudioDropped():
+            return state, event
+        case Status():
+            return replace(state, status=event), None
+        case SpeechStarted():
+            return state, None
+        case _:
+            assert_never(event)
+
+
+def _without_utterance(state: TranscriptState, utterance_id: int) -> TranscriptState:
+    """Forget the partial of an utterance that has ended; that of a later one stays."""
+    if state.partial is not None and state.partial.utterance_id <= utterance_id:
+        return replace(state, partial=None)
+    return state
