@@ -1,0 +1,80 @@
+"""One run of captions: a source, the model, and whatever shows or keeps the events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+from engine.events import TimedEvent
+from engine.options import StreamingOptions
+from engine.pipeline import SpeechModel, transcribe
+from stream.source import AudioSource
+from ui.errors import complain
+
+
+class Sink(Protocol):
+    """Something that takes events: a view, a file."""
+
+    def show(self, timed: TimedEvent) -> None:
+        """Take one event."""
+
+
+class Keeper:
+    """Guards a sink that writes to disk: when it fails, that is said once and the captions go on without it."""
+
+    def __init__(self, sink: Sink, name: str) -> None:
+        self._sink: Sink | None = sink
+        self._name = name
+
+    def show(self, timed: TimedEvent) -> None:
+        """Pass one event on."""
+        if self._sink is None:
+            return
+        try:
+            self._sink.show(timed)
+        except OSError as error:
+            self._sink = None
+            complain(f"{self._name} is no longer written: {error.strerror or error}. The captions go on.")
+
+
+async def caption(source: AudioSource, model: SpeechModel, options: StreamingOptions, sinks: Sequence[Sink]) -> bool:
+    """Show everything ``source`` says; return whether the user ended it before its end.
+
+    The first Ctrl-C, or SIGTERM, closes the source and lets what was heard become final; the second stops at once.
+
+    Raises:
+        SourceError: the source failed; what was heard before has been shown.
+        BrokenPipeError: nobody reads the captions any more.
+        asyncio.CancelledError: a second Ctrl-C.
+    """
+    stop = asyncio.Event()
+    with _stop_on_signals(stop):
+        async with aclosing(transcribe(source, model, options, stop=stop)) as events:
+            async for timed in events:
+                for sink in sinks:
+                    sink.show(timed)
+    return stop.is_set()
+
+
+@contextlib.contextmanager
+def _stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        if stop.is_set():
+            task.cancel()
+        stop.set()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, end)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

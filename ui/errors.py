@@ -1,0 +1,39 @@
+"""From what went wrong to what a person reads, and the exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from datetime import datetime
+
+from ui.paths import crash_log_path
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_READER_GONE = 141
+"""As a shell reports a program that wrote into a pipe nobody reads."""
+
+
+def complain(message: object) -> None:
+    """Say on stderr what went wrong; a closed stderr is no reason to fail."""
+    try:
+        sys.stderr.write(f"max-whisper: {message}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+def report_crash(error: BaseException) -> None:
+    """Keep the details of an unexpected error in the log and say where they are."""
+    path = crash_log_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"--- {datetime.now().astimezone().isoformat(timespec='seconds')}  {' '.join(sys.argv)}\n")
+            log.writelines(traceback.format_exception(error))
+    except OSError as reason:
+        complain(f"this is a fault of the program: {error!r} (its log {path} cannot be written: {reason})")
+        return
+    complain(f"this is a fault of the program: {error!r}. The details are in {path}; please report them.")
