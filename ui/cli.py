@@ -17,6 +17,7 @@ from ui.errors import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_READER_GONE,
+    OutputError,
     complain,
     report_crash,
 )
@@ -67,7 +68,7 @@ def _is_users(error: Exception) -> bool:
     from engine.errors import CheckpointError, ModelLoadError
     from stream.source import SourceError
 
-    return isinstance(error, (SourceError, CheckpointError, ModelLoadError, OSError))
+    return isinstance(error, (SourceError, CheckpointError, ModelLoadError, OutputError, OSError))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = argparse._SubParsersAction  # noqa: SLF001  # argparse has no public name for it
+Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 
 def _add_file(commands: Commands[argparse.ArgumentParser]) -> None:

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.options import StreamingOptions
+from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
 from ui.captions import Keeper, Sink, caption
-from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, complain
+from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OutputError, complain
 from ui.formats.event_lines import EventLineWriter
 from ui.formats.text import TextWriter
 from ui.loading import load_with_progress
@@ -128,14 +129,13 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def load_model(arguments: argparse.Namespace) -> WhisperModel:
     """Bring up the model the arguments name, showing how far it is."""
-    console = Console(stderr=True)
+    # MAX must be imported on the main thread: it ends its compiler's context on the thread that began it.
+    from engine.model import WhisperModel
 
-    def load(on_progress: Callable[..., None]) -> WhisperModel:
-        from engine.model import WhisperModel
-
+    def load(on_progress: OnProgress) -> WhisperModel:
         return WhisperModel.load(arguments.model, device=arguments.compute, on_progress=on_progress)
 
-    return load_with_progress(load, console)
+    return load_with_progress(load, Console(stderr=True))
 
 
 async def _can_be_read(source: AudioSource) -> bool:
@@ -189,10 +189,25 @@ def _outputs(arguments: argparse.Namespace, default_path: Path | None) -> Iterat
         if arguments.events == "-":
             sinks.append(EventLineWriter(sys.stdout))
         elif arguments.events is not None:
-            out: TextIO = stack.enter_context(Path(arguments.events).open("w", encoding="utf-8"))
+            with _named(arguments.events):
+                out: TextIO = stack.enter_context(Path(arguments.events).open("w", encoding="utf-8"))
             sinks.append(Keeper(EventLineWriter(out), arguments.events))
         path = arguments.output or default_path
         if path is not None:
-            writer = stack.enter_context(contextlib.closing(TextWriter(path, overwrite=arguments.overwrite)))
+            with _named(path):
+                writer = stack.enter_context(contextlib.closing(TextWriter(path, overwrite=arguments.overwrite)))
             sinks.append(Keeper(writer, str(path)))
         yield sinks
+
+
+@contextlib.contextmanager
+def _named(path: Path | str) -> Iterator[None]:
+    """Say of a failure to open which file was meant, and what to do."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise OutputError(f"{path} holds text already: give --overwrite to replace it, or another file") from error
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror}. Give a file in a folder you may write"
+        ) from error

@@ -8,6 +8,11 @@ from datetime import datetime
 
 from ui.paths import crash_log_path
 
+
+class OutputError(Exception):
+    """A file the user asked for cannot be written; the message is shown as it is."""
+
+
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2

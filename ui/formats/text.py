@@ -21,7 +21,7 @@ class TextWriter:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         if not overwrite and path.exists() and path.stat().st_size > 0:
-            raise FileExistsError(f"{path} holds text already. Give --overwrite to replace it, or another --output.")
+            raise FileExistsError(path)
         self.path = path
         self._file: TextIO = path.open("w", encoding="utf-8")
 
