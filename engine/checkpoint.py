@@ -149,12 +149,12 @@ def _alignment_heads(config: Any, folder: Path, dimensions: ModelDimensions) -> 
     return tuple((layer, head) for layer, head in heads)
 
 
-def _is_head(head: Any, dimensions: ModelDimensions) -> bool:  # noqa: ANN401
-    if not isinstance(head, list) or [type(i) for i in head] != [int, int]:
-        return False
-    layer, index = head
-    is_there: bool = 0 <= layer < dimensions.n_text_layer and 0 <= index < dimensions.n_text_head
-    return is_there
+def _is_head(head: object, dimensions: ModelDimensions) -> bool:
+    match head:
+        case [int(layer), int(index)]:
+            return 0 <= layer < dimensions.n_text_layer and 0 <= index < dimensions.n_text_head
+        case _:
+            return False
 
 
 def _named_weights(
