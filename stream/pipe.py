@@ -56,8 +56,8 @@ class PipeSource:
         incomplete = b""
         end_sample = 0
         async with aclosing(_reads(read, self.name)) as reads:
-            async for received in reads:
-                received = incomplete + received
+            async for just_read in reads:
+                received = incomplete + just_read
                 n_whole = len(received) - len(received) % frame_bytes
                 incomplete = received[n_whole:]
                 block = np.frombuffer(received[:n_whole], "<i2").astype(np.int16, copy=False)

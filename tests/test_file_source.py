@@ -6,6 +6,7 @@ import os
 import tracemalloc
 import wave
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -47,10 +48,10 @@ def read(source: FileSource) -> tuple[list[AudioChunk], str]:
     """Return the chunks, and the message of the error that ended them."""
 
     async def read_all() -> tuple[list[AudioChunk], str]:
-        chunks = []
+        chunks: list[AudioChunk] = []
         try:
             async for chunk in source.chunks():
-                chunks.append(chunk)
+                chunks.append(chunk)  # noqa: PERF401  a comprehension would lose what came before the error
         except SourceError as error:
             return chunks, str(error)
         return chunks, ""
@@ -254,7 +255,7 @@ def test_a_damaged_stretch_shows_as_a_jump(tmp_path: Path) -> None:
     content[middle : middle + 3_000] = bytes(3_000)
     path.write_bytes(content)
     chunks, _ = read(FileSource(path))
-    jumps = [b.start_sample - a.end_sample for a, b in zip(chunks, chunks[1:], strict=False)]
+    jumps = [b.start_sample - a.end_sample for a, b in pairwise(chunks)]
     assert [jump > 0 for jump in jumps].count(True) == 1
     assert min(jumps) == 0
     assert seconds(chunks[-1].end_sample) == pytest.approx(30.0, abs=0.1)

@@ -71,7 +71,7 @@ def test_a_pipe_is_read_as_it_fills() -> None:
 
     async def ping_pong() -> list[int]:
         heard = []
-        with open(receiving, "rb") as stream:
+        with os.fdopen(receiving, "rb") as stream:
             chunks = PipeSource(stream, rate=SAMPLE_RATE, channels=1).chunks()
             for sample in audio[:, 0]:
                 os.write(sending, sample.tobytes())
@@ -87,7 +87,7 @@ def test_the_event_loop_runs_while_the_pipe_is_silent() -> None:
     receiving, sending = os.pipe()
 
     async def write_from_the_loop() -> list[AudioChunk]:
-        with open(receiving, "rb") as stream:
+        with os.fdopen(receiving, "rb") as stream:
             reader = asyncio.create_task(read_all(PipeSource(stream, rate=SAMPLE_RATE, channels=1)))
             for _ in range(5):
                 await asyncio.sleep(0)
@@ -159,7 +159,7 @@ def test_a_pipe_that_somebody_made_non_blocking_is_waited_for() -> None:
     os.set_blocking(receiving, False)
 
     async def write_later() -> AudioChunk:
-        with open(receiving, "rb") as stream:
+        with os.fdopen(receiving, "rb") as stream:
             reader = asyncio.ensure_future(anext(PipeSource(stream, rate=16_000, channels=1).chunks()))
             asyncio.get_running_loop().call_later(0.02, os.write, sending, bytes(8))
             return await reader
@@ -176,7 +176,7 @@ def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
 
 def test_a_terminal_is_an_error_with_the_line_to_type() -> None:
     controller, terminal = pty.openpty()
-    with open(terminal, "rb") as stream:
+    with os.fdopen(terminal, "rb") as stream:
         error = read_error(PipeSource(stream, rate=44_100, channels=2))
     os.close(controller)
     assert "is a terminal: pipe raw 16-bit PCM" in error
