@@ -92,7 +92,7 @@ def decode_greedily(decoder: TextDecoder, task: DecodingTask) -> DecodedText:
     is right as far as those predictions repeat it.  From there on it is a token a pass.
     Draft verification: docs/decisions/0005-draft-verification.md; the rest is whisper/decoding.py@c0d2f62.
     """
-    draft = task.draft[: task.max_tokens]
+    draft = task.draft[: task.max_tokens - 1]
     n_prompt = len(task.prompt)
     sampled = [task.sot_index, *range(n_prompt - 1, n_prompt + len(draft))]
     filters = [Filter.ANYWHERE, Filter.AT_START, *[Filter.ANYWHERE] * len(draft)]
@@ -105,9 +105,7 @@ def decode_greedily(decoder: TextDecoder, task: DecodingTask) -> DecodedText:
         following = decoder.advance(ids[-1:], [0], [Filter.ANYWHERE])
         ids.append(int(following.ids[0]))
         logprobs.append(float(following.logprobs[0]))
-    text = ids[: task.max_tokens]
-    if text[-1] == task.end_id:
-        text = text[:-1]
+    text = ids[:-1] if ids[-1] == task.end_id else ids
     return DecodedText(tuple(text), tuple(logprobs), float(np.exp(first.no_speech[0])), n_verified)
 
 

@@ -96,6 +96,7 @@ class Transcriber:
         if chunk.start_sample > lost_from:
             # An empty chunk behind the gap closes what is open while the ring still holds it.
             self._receive_gate_events(self._gate.receive_audio(AudioChunk(chunk.samples[:0], chunk.start_sample)))
+            self._ring.release(self._gate.wanted_sample)
             self._events.append(AudioDropped(seconds(lost_from), seconds(chunk.start_sample)))
         for first in range(0, len(chunk.samples), SAMPLE_RATE):
             piece = AudioChunk(chunk.samples[first : first + SAMPLE_RATE], chunk.start_sample + first)

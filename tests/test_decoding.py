@@ -1,0 +1,105 @@
+"""The decoding loop over a scripted decoder: drafts change the time it takes, never the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.decoding import DecodedText, DecodingTask, Filter, Prediction, decode_greedily
+
+END = 99
+PROMPT = (90, 91)
+
+
+class ScriptedDecoder:
+    """Predicts the next token of ``text`` while it is followed, and nonsense (77) once it is not.
+
+    Holds every call against the rules a cache has: positions are consecutive, and what is truncated is forgotten.
+    """
+
+    def __init__(self, text: Sequence[int]) -> None:
+        self._script = [*PROMPT, *text, END]
+        self._seen: list[int] = []
+        self.n_passes = 0
+        self.filters: list[Filter] = []
+
+    def advance(self, tokens: Sequence[int], sampled: Sequence[int], filters: Sequence[Filter]) -> Prediction:
+        self.n_passes += 1
+        self.filters += filters
+        n_past = len(self._seen)
+        self._seen += tokens
+        ids = np.array([self._next(n_past + i + 1) for i in sampled], np.int64)
+        return Prediction(ids, -0.01 * ids.astype(np.float32), np.full(len(ids), np.log(0.25), np.float32))
+
+    def truncate(self, n_tokens: int) -> None:
+        self._seen = self._seen[:n_tokens]
+
+    def _next(self, n: int) -> int:
+        return self._script[n] if self._seen[:n] == self._script[:n] else 77
+
+
+def decode(text: Sequence[int], draft: Sequence[int] = (), max_tokens: int = 20) -> tuple[DecodedText, ScriptedDecoder]:
+    decoder = ScriptedDecoder(text)
+    return decode_greedily(decoder, DecodingTask(PROMPT, 0, END, max_tokens, tuple(draft))), decoder
+
+
+def test_a_text_is_decoded_to_its_end() -> None:
+    decoded, decoder = decode([1, 2, 3])
+
+    assert (1, 2, 3) == decoded.ids
+    assert 4 == decoder.n_passes
+    assert 4 == len(decoded.logprobs)
+    np.testing.assert_allclose(decoded.logprobs, [-0.01, -0.02, -0.03, -0.99], rtol=1e-6)
+    assert abs(decoded.no_speech_prob - 0.25) < 1e-6
+
+
+def test_an_empty_text() -> None:
+    decoded, _ = decode([])
+
+    assert () == decoded.ids
+    assert 1 == len(decoded.logprobs)
+
+
+def test_a_right_draft_takes_one_pass() -> None:
+    decoded, decoder = decode([1, 2, 3], draft=[1, 2, 3])
+
+    assert (1, 2, 3) == decoded.ids
+    assert 3 == decoded.n_verified
+    assert 1 == decoder.n_passes
+
+
+def test_a_draft_that_has_become_longer_takes_a_pass_a_new_token() -> None:
+    decoded, decoder = decode([1, 2, 3, 4], draft=[1, 2])
+
+    assert (1, 2, 3, 4) == decoded.ids
+    assert 3 == decoder.n_passes
+
+
+def test_a_draft_longer_than_the_text_is_cut_at_its_end() -> None:
+    decoded, _ = decode([1, 2], draft=[1, 2, 3, 4])
+
+    assert (1, 2) == decoded.ids
+    assert 2 == decoded.n_verified
+
+
+def test_no_more_tokens_than_allowed() -> None:
+    assert (1, 2) == decode([1, 2, 3], max_tokens=2)[0].ids
+    assert (1, 2) == decode([1, 2, 3], draft=[1, 2, 3], max_tokens=2)[0].ids
+
+
+def test_only_the_first_token_obeys_the_rules_of_a_start() -> None:
+    _, decoder = decode([1, 2, 3], draft=[1])
+
+    assert [Filter.ANYWHERE, Filter.AT_START, *[Filter.ANYWHERE] * 3] == decoder.filters
+
+
+@given(text=st.lists(st.integers(0, 5), max_size=8), draft=st.lists(st.integers(0, 5), max_size=10), n=st.integers(1, 10))
+def test_no_draft_changes_the_outcome(text: list[int], draft: list[int], n: int) -> None:
+    with_draft, without = decode(text, draft, n)[0], decode(text, (), n)[0]
+
+    assert without.ids == with_draft.ids
+    assert without.logprobs == with_draft.logprobs
+    assert without.no_speech_prob == with_draft.no_speech_prob
