@@ -109,14 +109,12 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 class FakeTime:
-    """A clock that only moves when somebody sleeps, or by ``work_s`` at every look at it."""
+    """A clock that only moves when somebody sleeps or works."""
 
-    def __init__(self, work_s: float = 0.0) -> None:
+    def __init__(self) -> None:
         self.now_s = 100.0
-        self._work_s = work_s
 
     def clock(self) -> float:
-        self.now_s += self._work_s
         return self.now_s
 
     async def sleep(self, duration_s: float) -> None:
@@ -125,14 +123,18 @@ class FakeTime:
 
 @pytest.mark.parametrize("work_s", [0.0, 0.03])
 def test_paced_chunks_come_when_a_microphone_would_have_them(tmp_path: Path, work_s: float) -> None:
-    fake = FakeTime(work_s)
+    fake = FakeTime()
     path = write_wav(tmp_path / "a.wav", noise(4_000), SAMPLE_RATE)
     source = FileSource(path, paced=True, clock=fake.clock, sleep=fake.sleep)
 
     async def released_s() -> list[float]:
-        return [fake.now_s - 100.0 async for _ in source.chunks()]
+        released = []
+        async for _ in source.chunks():
+            released.append(fake.now_s - 100.0)
+            fake.now_s += work_s
+        return released
 
-    assert asyncio.run(released_s()) == pytest.approx([0.1 + work_s, 0.2 + work_s, 0.25 + work_s])
+    assert asyncio.run(released_s()) == pytest.approx([0.1, 0.2, 0.25])
 
 
 def test_unpaced_never_sleeps(tmp_path: Path) -> None:
@@ -236,6 +238,7 @@ def test_a_truncated_file_yields_what_it_has_and_says_where_it_broke_off(
     end_s = seconds(chunks[-1].end_sample)
     assert 5.5 < end_s < 6.1
     assert np.array_equal(joined(chunks), audio[: chunks[-1].end_sample, 0])
+    assert 0 < len(chunks[-1].samples) < 1_600  # what did not fill a chunk before the error
     assert f"cut.flac broke off at {end_s:.1f} s of 10.0 s (the file is incomplete or damaged)" in error
     assert capfd.readouterr() == ("", "")
 
