@@ -5,33 +5,57 @@ Finals are printed above as real scrollback; Rich redraws only the few lines bel
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.control import Control
 from rich.live import Live
+from rich.segment import ControlType
 from rich.text import Text
 
 from engine.events import TimedEvent
-from ui.terminal.render import render, transcript_line
+from ui.terminal.render import partial_lines, render, transcript_line
 from ui.terminal.state import TranscriptState, apply
 
 _FRAME_S = 1 / 12
+
+
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None:
+        """Forget it."""
+
+
+def _call_later(delay_s: float, draw: Callable[[], None]) -> Timer:
+    return asyncio.get_running_loop().call_later(delay_s, draw)
 
 
 class LiveView:
     """Shows events on a terminal; restores it however the block is left."""
 
     def __init__(
-        self, console: Console, state: TranscriptState, *, clock: Callable[[], float] = time.perf_counter
+        self,
+        console: Console,
+        state: TranscriptState,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        call_later: Callable[[float, Callable[[], None]], Timer] = _call_later,
     ) -> None:
+        """``clock`` returns seconds and ``call_later`` calls after some; they pace the frames."""
         self._console = console
         self._state = state
         self._clock = clock
+        self._call_later = call_later
+        self._pending: Timer | None = None
         self._drawn_at = -_FRAME_S
-        self._drawn: Text | None = None
+        self._drawn = Text()
+        self._drawn_width = console.width
         # No refresh thread: the events set the pace.  "crop" because render() never draws more than fits.
         self._live = Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
 
@@ -43,27 +67,50 @@ class LiveView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        self._forget_pending()
+        with self._console:
+            self._follow_resize()
+            self._live.stop()
+        if self._state.partial is not None:  # what was read must not vanish
+            self._console.print(Text("\n").join(partial_lines(self._state.partial, self._console.width)))
 
     def show(self, timed: TimedEvent) -> None:
-        """Show one event: finals at once, everything else at most twelve times a second.
-
-        A frame that is skipped is not lost: status events keep coming, and the next draws what it missed.
-        """
+        """Show one event: a final at once, everything else at most twelve times a second, and the last of it always."""
         self._state, line = apply(self._state, timed.event)
         if line is not None:
-            self._live.update(self._frame(), refresh=False)
-            self._console.print(transcript_line(line, self._console.width), soft_wrap=True, highlight=False)
-            self._draw()
-        elif self._clock() - self._drawn_at >= _FRAME_S:
-            self._draw()
+            with self._console:  # one write, or the screen flickers
+                self._follow_resize()
+                self._console.print(transcript_line(line, self._console.width), soft_wrap=True)
+                self._draw()
+        elif self._pending is None:
+            wait_s = self._drawn_at + _FRAME_S - self._clock()
+            if wait_s > 0:
+                self._pending = self._call_later(wait_s, self._draw)
+            else:
+                self._draw()
 
     def _draw(self) -> None:
-        frame = self._frame()
+        self._forget_pending()
         self._drawn_at = self._clock()
+        frame = render(self._state, self._console.width, self._console.height)
         if frame != self._drawn:
+            with self._console:
+                self._follow_resize()
+                self._live.update(frame, refresh=True)
             self._drawn = frame
-            self._live.update(frame, refresh=True)
 
-    def _frame(self) -> Text:
-        return render(self._state, self._console.width, self._console.height)
+    def _forget_pending(self) -> None:
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
+
+    def _follow_resize(self) -> None:
+        """Go up to where Rich believes it is: a terminal that became narrower has wrapped the drawn lines anew."""
+        width, height = self._console.size
+        if width < self._drawn_width:
+            lines = self._drawn.plain.split("\n")
+            n_rows = sum(max(1, -(-cell_len(line) // width)) for line in lines)
+            n_more = min(n_rows, height) - len(lines)
+            up = [(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)] * n_more
+            self._console.control(Control(*up))
+        self._drawn_width = width

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from engine.events import AudioDropped, Final, TimedEvent
+from ui.formats.text import printable
 
 
 class PlainView:
@@ -19,10 +20,11 @@ class PlainView:
 
         Raises:
             BrokenPipeError: the reader of ``out`` has gone.
+            OSError: ``out`` cannot be written.
         """
         match timed.event:
             case Final(text=text):
-                self._out.write(text + "\n")
+                self._out.write(printable(text) + "\n")
                 self._out.flush()
             case AudioDropped(start_s=start_s, end_s=end_s):
                 self._warnings.write(f"max-whisper: {end_s - start_s:.1f} s of audio lost at {start_s:.1f} s\n")

@@ -1,0 +1,80 @@
+"""Events as JSON lines; docs/events.md is their description."""
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.events import AudioDropped, Discarded, Event, Final, Partial, SpeechStarted, Status, TimedEvent
+from ui.formats.event_lines import EventLineWriter, event_fields
+
+CASES: list[tuple[Event, dict[str, Any]]] = [
+    (SpeechStarted(1, 0.25), {"kind": "speech_started", "utterance": 1, "start": 0.25}),
+    (
+        Partial(1, "so", " far", 0.25, 1.0),
+        {"kind": "partial", "utterance": 1, "text": "so far", "stable": "so", "start": 0.25, "end": 1.0},
+    ),
+    (
+        Final(2, "So „far“.", 0.0, 1.23456),
+        {"kind": "final", "utterance": 2, "text": "So „far“.", "start": 0.0, "end": 1.235},
+    ),
+    (
+        Discarded(3, "no words were heard", 0.0, 1.0),
+        {"kind": "discarded", "utterance": 3, "reason": "no words were heard", "start": 0.0, "end": 1.0},
+    ),
+    (AudioDropped(1.0, 2.5), {"kind": "dropped", "start": 1.0, "end": 2.5}),
+    (
+        Status(9.8765, -23.456, True, 0.4, 0.1234),
+        {
+            "kind": "status",
+            "now": 9.877,
+            "level_dbfs": -23.5,
+            "is_speech": True,
+            "lag": 0.4,
+            "real_time_factor": 0.123,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "fields"), CASES, ids=[fields["kind"] for _, fields in CASES])
+def test_a_line_holds_the_fields_of_its_event(event: Event, fields: dict[str, Any]) -> None:
+    out = io.StringIO()
+    EventLineWriter(out).show(TimedEvent(12.34567, event))
+    assert json.loads(out.getvalue()) == {"t": 12.346, **fields}
+    assert out.getvalue().endswith("}\n")
+
+
+def test_digital_silence_has_no_level() -> None:
+    silence = Status(1.0, float("-inf"), False, 0.0, 0.0)
+    assert event_fields(TimedEvent(0.0, silence))["level_dbfs"] is None
+
+
+def test_a_partial_begins_with_what_is_stable() -> None:
+    fields = event_fields(TimedEvent(0.0, Partial(1, "so", " far", 0.0, 1.0)))
+    assert fields["text"].startswith(fields["stable"])
+
+
+def test_each_line_is_flushed() -> None:
+    class Pipe(io.StringIO):
+        n_flushed = 0
+
+        def flush(self) -> None:
+            self.n_flushed += 1
+
+    out = Pipe()
+    writer = EventLineWriter(out)
+    for event, _ in CASES:
+        writer.show(TimedEvent(0.0, event))
+    assert out.n_flushed == len(CASES)
+
+
+def test_every_field_is_described() -> None:
+    described = set(
+        re.findall(r"^\| `(\w+)`", (Path(__file__).parents[1] / "docs/events.md").read_text(), re.MULTILINE)
+    )
+    kinds = {fields["kind"] for _, fields in CASES}
+    assert described == kinds | {"t"}.union(*(fields.keys() for _, fields in CASES))
