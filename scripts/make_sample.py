@@ -168,7 +168,7 @@ def main() -> None:
     text = " ".join(line["text"] for line in script)
     (FOLDER / "sample.txt").write_text(text + "\n", encoding="utf-8")
     rows = [f"{word.start_s:.3f}\t{word.end_s:.3f}\t{word.text}" for word in words]
-    (FOLDER / "sample.words.tsv").write_text("\n".join(["start_s\tend_s\tword", *rows]) + "\n", encoding="utf-8")
+    (FOLDER / "sample.words.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
