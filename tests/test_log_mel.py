@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_golden_log_mel import FRAMES, synthetic_audio
 from numpy.typing import NDArray
+from speech import clips, read_clip
 
 from engine.log_mel import log_mel_spectrogram, mel_filters
 
@@ -96,3 +97,10 @@ def test_leaves_the_audio_as_it_was():
     before = audio.copy()
     log_mel_spectrogram(audio)
     np.testing.assert_array_equal(audio, before)
+
+
+def test_equals_the_definition_on_real_recordings(audio_folder: Path):
+    recordings = [*clips(audio_folder, "wer")[:4], *clips(audio_folder, "nonspeech", "zxx")[:8]]
+    assert len(recordings) == 12
+    for path in recordings:
+        assert largest_error(read_clip(path)) < TOLERANCE, path.name

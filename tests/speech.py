@@ -1,0 +1,26 @@
+"""Real speech for tests; where it lies is the fixture ``audio_folder``'s business."""
+
+import asyncio
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.file import FileSource
+
+
+def clips(audio_folder: Path, set_name: str, language: str = "en") -> list[Path]:
+    """The recordings of one set of the manifest in one language ("zxx": no speech), in its order."""
+    with (audio_folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["set"], row["language"]) == (set_name, language)]
+    return [audio_folder.parent / row["file"] for row in rows]
+
+
+def read_clip(path: Path) -> NDArray[np.int16]:
+    """All of a recording of any format, int16 (n_samples,), mono, 16 kHz."""
+
+    async def read() -> list[NDArray[np.int16]]:
+        return [chunk.samples async for chunk in FileSource(path).chunks()]
+
+    return np.concatenate(asyncio.run(read()))
