@@ -4,6 +4,7 @@ import asyncio
 import csv
 import os
 from collections.abc import Iterable
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -193,16 +194,21 @@ SHORT = GateOptions(longest_s=1.5, cut_within_s=0.5, pre_roll_ms=90, tail_ms=100
 
 
 @settings(max_examples=60, deadline=None)
-@given(runs=RUNS, n_cut_off=st.integers(0, FRAME_SAMPLES - 1), data=st.data())
-def test_chunking_changes_nothing(runs: list[tuple[int, int]], n_cut_off: int, data: st.DataObject) -> None:
+@given(
+    runs=RUNS,
+    n_cut_off=st.integers(0, FRAME_SAMPLES - 1),
+    lengths=st.lists(st.sampled_from([1, 7, 160, 479, 480, 481, 1_600, 5_000]), min_size=1, max_size=8),
+)
+def test_chunking_changes_nothing(runs: list[tuple[int, int]], n_cut_off: int, lengths: list[int]) -> None:
     audio = frames(*runs)[n_cut_off:]
     gate = SpeechGate(LoudnessDetector(), SHORT)
     events: list[GateEvent] = []
     start = 0
-    while start < len(audio):
-        length = data.draw(st.sampled_from([1, 7, 160, 479, 480, 481, 1_600, 5_000]))
+    for length in cycle([*lengths, 2_000]):
         events += gate.receive_audio(AudioChunk(audio[start : start + length], start))
         start += length
+        if start >= len(audio):
+            break
     assert events + gate.receive_eof() == judge(audio, SHORT)
 
 
