@@ -98,6 +98,8 @@ def test_every_weight_matters():
 def test_a_shorter_context_uses_the_first_positions():
     features = encode(WEIGHTS, DIMENSIONS, MEL[:, :24])
     assert features.shape == (12, 32)
+    positions = np.concatenate([WEIGHTS["encoder.positions"][:12], np.full((8, 32), np.nan)])
+    assert np.array_equal(features, encode(WEIGHTS | {"encoder.positions": positions}, DIMENSIONS, MEL[:, :24]))
     logits, looked_at = decode(WEIGHTS, DIMENSIONS, TOKENS, features)
     assert logits.shape == (5, 50)
     assert [shares.shape for shares in looked_at] == [(4, 5, 12)] * 2
