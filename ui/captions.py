@@ -13,7 +13,7 @@ from engine.events import TimedEvent
 from engine.options import StreamingOptions
 from engine.pipeline import SpeechModel, transcribe
 from stream.source import AudioSource
-from ui.errors import complain
+from ui.errors import OutputError, complain
 
 
 class Sink(Protocol):
@@ -38,7 +38,28 @@ class Keeper:
             self._sink.show(timed)
         except OSError as error:
             self._sink = None
-            complain(f"{self._name} is no longer written: {error.strerror or error}. The captions go on.")
+            complain(f"{self._name} is no longer written ({error.strerror}): make room there.  The captions go on.")
+
+
+class Stdout:
+    """Guards a sink that writes to stdout: without it there is nothing to go on for."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def show(self, timed: TimedEvent) -> None:
+        """Pass one event on.
+
+        Raises:
+            BrokenPipeError: nobody reads any more.
+            OutputError: stdout cannot be written.
+        """
+        try:
+            self._sink.show(timed)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"standard output cannot be written ({error.strerror}): send it elsewhere") from error
 
 
 async def caption(source: AudioSource, model: SpeechModel, options: StreamingOptions, sinks: Sequence[Sink]) -> bool:
@@ -49,6 +70,7 @@ async def caption(source: AudioSource, model: SpeechModel, options: StreamingOpt
     Raises:
         SourceError: the source failed; what was heard before has been shown.
         BrokenPipeError: nobody reads the captions any more.
+        OutputError: stdout cannot be written.
         asyncio.CancelledError: a second Ctrl-C.
     """
     stop = asyncio.Event()

@@ -6,21 +6,13 @@ Nothing heavy is imported before a command needs it, so that --help answers at o
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ui.errors import (
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_READER_GONE,
-    OutputError,
-    complain,
-    report_crash,
-)
+from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_READER_GONE, OutputError, complain, report_crash
 
 _EXAMPLES = """\
 examples:
@@ -32,43 +24,79 @@ examples:
 
 exit codes:
   0  all was transcribed        2    wrong usage
-  1  a source or model failed   130  stopped with Ctrl-C
+  1  a source or model failed   130  stopped with Ctrl-C, but for mic, which ends that way
+
+Ctrl-C stops listening and finishes what was heard; a second one quits.
 """
+
+_Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; every error a user can cause ends here as one line."""
+    _open_closed_streams()
     arguments = _parser().parse_args(argv)
     try:
+        # While nothing listens yet, a SIGTERM is a Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         return _run(arguments)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Python would try to flush stdout once more at exit, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()
         return EXIT_READER_GONE
     except Exception as error:  # noqa: BLE001  # the program's top
-        if not _is_users(error):
-            report_crash(error)
-        else:
-            complain(error)
+        _explain(error)
         return EXIT_FAILED
 
 
+def _open_closed_streams() -> None:
+    """Where the program was started with >&- or 2>&-, write to nowhere."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for as long as the program runs
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+
+
 def _run(arguments: argparse.Namespace) -> int:
-    # While nothing listens yet, a SIGTERM is a Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if arguments.command == "devices":
+        from ui.devices import print_microphones
+
+        print_microphones()
+        return EXIT_OK
     from ui import commands
 
-    return int(commands.COMMANDS[arguments.command](arguments))
+    return commands.COMMANDS[arguments.command](arguments)
 
 
-def _is_users(error: Exception) -> bool:
-    """Whether ``error`` was foreseen, and its message written for people."""
+def _abandon_stdout() -> None:
+    """Forget what stdout did not take: Python would try it once more at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _explain(error: Exception) -> None:
     from engine.errors import CheckpointError, ModelLoadError
     from stream.source import SourceError
 
-    return isinstance(error, (SourceError, CheckpointError, ModelLoadError, OutputError, OSError))
+    match error:
+        case OutputError():
+            complain(error)
+            _abandon_stdout()
+        case SourceError() | CheckpointError() | ModelLoadError():
+            complain(error)
+        case OSError(filename=str() | Path() as name):
+            complain(f"{name}: {error.strerror}")
+        case _:
+            report_crash(error)
+
+
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: that takes as long as all the rest of --help."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"max-whisper {version('max-whisper')}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,48 +106,57 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=importlib.metadata.version("max-whisper"))
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_file(commands)
     _add_mic(commands)
     _add_pipe(commands)
     _add_demo(commands)
-    commands.add_parser("devices", help="list the microphones")
+    _add(commands, "devices", "list the microphones")
     return parser
 
 
-Commands = argparse._SubParsersAction  # argparse has no public name for it
-
-
-def _add_file(commands: Commands[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser("file", help="transcribe audio or video files")
+def _add_file(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(commands, "file", "transcribe audio or video files")
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="any format FFmpeg reads")
     command.add_argument("--paced", action="store_true", help="play at the speed of a microphone, with partials")
     _add_output(command)
     _add_model(command)
 
 
-def _add_mic(commands: Commands[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser("mic", help="live captions from the microphone")
+def _add_mic(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "mic",
+        "live captions from the microphone",
+        "Ctrl-C ends it.  The transcript is saved as it comes, in your data folder unless --output names a file.",
+    )
     command.add_argument("--device", metavar="NAME|N", help="part of a microphone's name, or its number in `devices`")
     command.add_argument("--no-save", action="store_true", help="keep no transcript")
     _add_output(command)
     _add_model(command)
 
 
-def _add_pipe(commands: Commands[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser("pipe", help="captions of raw 16-bit little-endian PCM on standard input")
+def _add_pipe(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(commands, "pipe", "captions of raw 16-bit little-endian PCM on standard input")
     command.add_argument("--rate", type=_positive, default=16_000, metavar="HZ", help="samples a second (16000)")
     command.add_argument("--channels", type=_positive, default=1, metavar="N", help="interleaved channels (1)")
     _add_output(command)
     _add_model(command)
 
 
-def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser("demo", help="play a sample as if it were spoken, and measure")
+def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(commands, "demo", "play a sample as if it were spoken, and measure")
     command.add_argument("--no-pacing", action="store_true", help="as fast as this machine can")
     _add_output(command)
     _add_model(command)
+
+
+def _add(
+    commands: _Commands[argparse.ArgumentParser], name: str, purpose: str, more: str = ""
+) -> argparse.ArgumentParser:
+    description = f"{purpose[0].upper()}{purpose[1:]}.  {more}"
+    return commands.add_parser(name, help=purpose, description=description)
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:
@@ -135,7 +172,6 @@ def _add_model(command: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
+    return int(text)

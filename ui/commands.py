@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from engine.options import StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
-from ui.captions import Keeper, Sink, caption
+from ui.captions import Keeper, Sink, Stdout, caption
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OutputError, complain
 from ui.formats.event_lines import EventLineWriter
-from ui.formats.text import TextWriter
+from ui.formats.text import TextWriter, printable
 from ui.loading import load_with_progress
 from ui.paths import new_transcript_path
+from ui.terminal.keyboard import silent_keyboard
 from ui.terminal.live import LiveView
 from ui.terminal.plain import PlainView
 from ui.terminal.state import TranscriptState
@@ -36,17 +37,22 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
     from stream.file import FileSource
 
     sources = [FileSource(path, paced=arguments.paced) for path in arguments.paths]
-    readable = [source for source in sources if asyncio.run(_can_be_read(source))]
+    # What comes through a named pipe comes once.
+    readable = [
+        source
+        for path, source in zip(arguments.paths, sources, strict=True)
+        if path.is_fifo() or asyncio.run(_can_be_read(source))
+    ]
     if not readable:
         return EXIT_FAILED
-    options = StreamingOptions(partials=arguments.paced)
-    with _outputs(arguments, None) as keepers:
+    with _files(arguments, None) as files:
         model = load_model(arguments)
         codes = []
         for source in readable:
-            if len(sources) > 1 and sys.stdout.isatty():
-                Console().rule(source.name, align="left", style="dim")
-            codes.append(_caption(source, model, options, keepers, arguments, source.duration_s))
+            if len(sources) > 1:
+                _print_heading(source.name, arguments)
+            options = StreamingOptions(partials=arguments.paced)
+            codes.append(_caption(source, model, options, files, arguments, source.duration_s))
             if codes[-1] == EXIT_INTERRUPTED:
                 return EXIT_INTERRUPTED
     return EXIT_OK if len(readable) == len(sources) and not any(codes) else EXIT_FAILED
@@ -54,18 +60,19 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
 
 def transcribe_microphone(arguments: argparse.Namespace) -> int:
     """``max-whisper mic``: until Ctrl-C; the transcript is saved as it goes."""
-    from stream.microphone import Microphone, list_devices
+    from stream.microphone import Microphone
 
-    device = arguments.device
-    list_devices()  # where nothing can be recorded, that is told before the model is loaded
-    path = None if arguments.no_save else new_transcript_path()
-    with _outputs(arguments, path) as keepers:
-        model = load_model(arguments)
-        code = _caption(Microphone(device), model, StreamingOptions(), keepers, arguments)
-    saved = arguments.output or path
-    if saved is not None and saved.exists() and saved.stat().st_size:
-        complain(f"the transcript is in {saved}")
-    return EXIT_OK if code == EXIT_INTERRUPTED else code
+    # Where nothing can be recorded, that is told before the model is loaded.
+    if not asyncio.run(_can_be_read(Microphone(arguments.device))):
+        return EXIT_FAILED
+    path = arguments.output or (None if arguments.no_save else new_transcript_path())
+    with _files(arguments, path) as files:
+        try:
+            model = load_model(arguments)
+            return _caption(Microphone(arguments.device), model, StreamingOptions(), files, arguments)
+        finally:
+            if path is not None:
+                _tell_where(path)
 
 
 def transcribe_pipe(arguments: argparse.Namespace) -> int:
@@ -75,46 +82,27 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
     stream = None if sys.stdin is None else sys.stdin.buffer
     if stream is None or stream.isatty():
         raise SourceError("standard input is no pipe: send raw 16-bit PCM into it, for example with ffmpeg -f s16le")
-    with _outputs(arguments, None) as keepers:
+    with _files(arguments, None) as files:
         model = load_model(arguments)
         source = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
-        return _caption(source, model, StreamingOptions(), keepers, arguments)
-
-
-def list_microphones(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # as every command
-    """``max-whisper devices``."""
-    from stream.microphone import list_devices
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "microphone", "channels", "rate"):
-        table.add_column(heading)
-    for device in list_devices():
-        mark = " (default)" if device.is_default else ""
-        table.add_row(str(device.index), device.name + mark, str(device.n_channels), f"{device.rate} Hz")
-    console = Console()
-    console.print(table)
-    console.print("\nmax-whisper mic --device NAME|N takes one of them.", style="dim")
-    return EXIT_OK
+        return _caption(source, model, StreamingOptions(), files, arguments)
 
 
 def demonstrate(arguments: argparse.Namespace) -> int:
     """``max-whisper demo``: the sample through the path a microphone takes, and what was measured."""
+    from stream.file import FileSource
     from ui.demo import Recorder, sample_folder
     from ui.report import print_report, read_script
 
     script = read_script(sample_folder())
-    from stream.file import FileSource
-
     recorder = Recorder()
     source = FileSource(sample_folder() / "sample.flac", paced=not arguments.no_pacing)
-    with _outputs(arguments, None) as keepers:
+    with _files(arguments, None) as files:
         model = load_model(arguments)
-        sinks = [*keepers, recorder]
-        code = _caption(source, model, StreamingOptions(), sinks, arguments, script.duration_s)
+        code = _caption(source, model, StreamingOptions(), [*files, recorder], arguments, script.duration_s)
     if code == EXIT_OK:
-        print_report(
-            Console(), recorder.events, script, model.name, model.device_name, is_paced=not arguments.no_pacing
-        )
+        console = Console(stderr=arguments.events == "-")
+        print_report(console, recorder.events, script, model.name, model.device_name, is_paced=not arguments.no_pacing)
     return code
 
 
@@ -122,7 +110,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "file": transcribe_files,
     "mic": transcribe_microphone,
     "pipe": transcribe_pipe,
-    "devices": list_microphones,
     "demo": demonstrate,
 }
 
@@ -153,44 +140,64 @@ def _caption(
     source: AudioSource,
     model: WhisperModel,
     options: StreamingOptions,
-    sinks: Sequence[Sink],
+    files: Sequence[Sink],
     arguments: argparse.Namespace,
     duration_s: float | None = None,
 ) -> int:
     """Caption ``source`` and return an exit code; what was heard before a failure has been shown by then."""
     state = TranscriptState(model.device_name, model.name, duration_s)
     try:
-        with _view(state, arguments) as views:
-            was_stopped = asyncio.run(caption(source, model, options, [*views, *sinks]))
+        with _view(state, arguments) as view:
+            was_stopped = asyncio.run(caption(source, model, options, [view, *files]))
     except SourceError as error:
         complain(error)
         return EXIT_FAILED
-    except asyncio.CancelledError:
-        return EXIT_INTERRUPTED
-    return EXIT_INTERRUPTED if was_stopped else EXIT_OK
+    except asyncio.CancelledError as error:
+        raise KeyboardInterrupt from error
+    if not was_stopped:
+        return EXIT_OK
+    # Ctrl-C is how a microphone ends.
+    return EXIT_OK if arguments.command == "mic" else EXIT_INTERRUPTED
 
 
 @contextlib.contextmanager
-def _view(state: TranscriptState, arguments: argparse.Namespace) -> Iterator[list[Sink]]:
+def _view(state: TranscriptState, arguments: argparse.Namespace) -> Iterator[Sink]:
+    console = Console()
     if arguments.events == "-":
-        yield []
-    elif sys.stdout.isatty() and not arguments.plain:
-        with LiveView(Console(), state) as view:
-            yield [view]
+        yield Stdout(EventLineWriter(sys.stdout))
+    elif _is_live(console, arguments):
+        with silent_keyboard(), LiveView(console, state) as view:
+            yield view
     else:
-        yield [PlainView(sys.stdout, sys.stderr)]
+        yield Stdout(PlainView(sys.stdout, sys.stderr))
+
+
+def _is_live(console: Console, arguments: argparse.Namespace) -> bool:
+    return sys.stdout.isatty() and not console.is_dumb_terminal and not arguments.plain
+
+
+def _print_heading(name: str, arguments: argparse.Namespace) -> None:
+    console = Console()
+    if arguments.events != "-" and _is_live(console, arguments):
+        console.rule(Text(printable(name)), align="left", style="dim")
+
+
+def _tell_where(path: Path) -> None:
+    """Say where the transcript is; where nothing was said, leave no empty file behind."""
+    if path.is_file() and path.stat().st_size == 0:
+        path.unlink()
+    elif path.exists():
+        complain(f"the transcript is in {path}")
 
 
 @contextlib.contextmanager
-def _outputs(arguments: argparse.Namespace, default_path: Path | None) -> Iterator[list[Sink]]:
+def _files(arguments: argparse.Namespace, default_path: Path | None) -> Iterator[list[Sink]]:
     """Open the files the arguments name, before anything heavy begins."""
     with contextlib.ExitStack() as stack:
         sinks: list[Sink] = []
-        if arguments.events == "-":
-            sinks.append(EventLineWriter(sys.stdout))
-        elif arguments.events is not None:
+        if arguments.events is not None and arguments.events != "-":
             with _named(arguments.events):
-                out: TextIO = stack.enter_context(Path(arguments.events).open("w", encoding="utf-8"))
+                out = stack.enter_context(_event_file(Path(arguments.events)))
             sinks.append(Keeper(EventLineWriter(out), arguments.events))
         path = arguments.output or default_path
         if path is not None:
@@ -198,6 +205,16 @@ def _outputs(arguments: argparse.Namespace, default_path: Path | None) -> Iterat
                 writer = stack.enter_context(contextlib.closing(TextWriter(path, overwrite=arguments.overwrite)))
             sinks.append(Keeper(writer, str(path)))
         yield sinks
+
+
+@contextlib.contextmanager
+def _event_file(path: Path) -> Iterator[TextIO]:
+    out = path.open("w", encoding="utf-8")
+    try:
+        yield out
+    finally:
+        with contextlib.suppress(OSError):  # every line was flushed; one that failed was told about then
+            out.close()
 
 
 @contextlib.contextmanager

@@ -14,8 +14,9 @@ from rich.live import Live
 from rich.text import Text
 
 from engine.progress import LoadProgress, OnProgress
+from ui.terminal.keyboard import silent_keyboard
 
-_ONCE = "This happens once on this machine; later starts take about a second."
+_ONCE = "This happens once on this machine; later starts take a second."
 _BAR_CELLS = 24
 _REDRAW_S = 0.25
 
@@ -23,14 +24,45 @@ Result = TypeVar("Result")
 
 
 def load_with_progress(load: Callable[[OnProgress], Result], console: Console) -> Result:
-    """Run ``load`` and show how far it is: a bar on a terminal, a line a stage elsewhere.
+    """Run ``load`` and show how far it is: a bar on a terminal, elsewhere a line for each stage that takes minutes.
 
     ``load`` runs on a thread of its own, so that Ctrl-C is heard while MAX compiles.
     """
-    if not console.is_terminal:
-        return _on_thread(lambda: load(_report_line), _wait_quietly)
+    if not console.is_terminal or console.is_dumb_terminal:
+        return _on_thread(lambda: load(print_stage), _wait)
     display = _Display(console)
     return _on_thread(lambda: load(display.begin), display.wait)
+
+
+def print_stage(progress: LoadProgress) -> None:
+    """Say on stderr that a stage began which takes minutes; the others are over before they are read."""
+    if progress.is_compiling:
+        minutes = max(1, round(progress.expected_s / 60))
+        sys.stderr.write(
+            f"{progress.stage} (step {progress.step} of {progress.n_steps}, {minutes} min or so).  {_ONCE}\n"
+        )
+        sys.stderr.flush()
+
+
+def draw_progress(progress: LoadProgress, elapsed_s: float, width: int) -> Text:
+    """Draw the stage that runs since ``elapsed_s`` seconds in lines of at most ``width`` cells."""
+    n_full = int(bar_share(elapsed_s, progress.expected_s) * _BAR_CELLS)
+    head = Text.assemble(
+        (progress.stage, "bold"),
+        (f"  step {progress.step} of {progress.n_steps}  ", "dim"),
+        ("━" * n_full, "green"),
+        ("━" * (_BAR_CELLS - n_full), "dim"),
+        (f"  {int(elapsed_s) // 60}:{int(elapsed_s) % 60:02}", "dim"),
+    )
+    lines = [head, Text(_ONCE, style="dim")] if progress.is_compiling else [head]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return Text("\n").join(lines)
+
+
+def bar_share(elapsed_s: float, expected_s: float) -> float:
+    """Return how much of a bar to fill: two thirds at the expected time, then ever slower, never all of it."""
+    return 1.0 - math.exp(-1.1 * elapsed_s / expected_s)
 
 
 def _on_thread(work: Callable[[], Result], wait: Callable[[threading.Thread], None]) -> Result:
@@ -51,54 +83,28 @@ def _on_thread(work: Callable[[], Result], wait: Callable[[threading.Thread], No
     return outcome[0]
 
 
-def _wait_quietly(thread: threading.Thread) -> None:
+def _wait(thread: threading.Thread) -> None:
     while thread.is_alive():
         thread.join(_REDRAW_S)
-
-
-def _report_line(progress: LoadProgress) -> None:
-    if progress.is_compiling:
-        note = f" (about {progress.expected_s / 60:.0f} to {progress.expected_s / 30:.0f} minutes). {_ONCE}"
-        sys.stderr.write(f"{progress.stage}, step {progress.step} of {progress.n_steps}{note}\n")
-        sys.stderr.flush()
-
-
-def bar_share(elapsed_s: float, expected_s: float) -> float:
-    """Return how much of a bar to fill: two thirds at the expected time, then ever slower, never all of it."""
-    return 1.0 - math.exp(-1.1 * elapsed_s / expected_s)
 
 
 class _Display:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress: LoadProgress | None = None
-        self._began = time.perf_counter()
+        self._begun: tuple[float, LoadProgress] | None = None
 
     def begin(self, progress: LoadProgress) -> None:
         """Called on the loading thread."""
-        self._began = time.perf_counter()
-        self._progress = progress
+        self._begun = time.monotonic(), progress
 
     def wait(self, thread: threading.Thread) -> None:
-        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+        with silent_keyboard(), Live(console=self._console, auto_refresh=False, transient=True) as live:
             while thread.is_alive():
                 live.update(self._drawing(), refresh=True)
                 thread.join(_REDRAW_S)
 
     def _drawing(self) -> Text:
-        progress = self._progress
-        if progress is None:
+        if self._begun is None:
             return Text("Starting …", style="dim")
-        elapsed_s = time.perf_counter() - self._began
-        n_full = int(bar_share(elapsed_s, progress.expected_s) * _BAR_CELLS)
-        lines = Text.assemble(
-            (f"{progress.stage}", "bold"),
-            (f"  step {progress.step} of {progress.n_steps}  ", "dim"),
-            ("━" * n_full, "green"),
-            ("━" * (_BAR_CELLS - n_full), "dim"),
-            (f"  {int(elapsed_s) // 60}:{int(elapsed_s) % 60:02}", "dim"),
-        )
-        if progress.is_compiling:
-            lines.append(f"\n{_ONCE}", style="dim")
-        lines.no_wrap = True
-        return lines
+        began_s, progress = self._begun
+        return draw_progress(progress, time.monotonic() - began_s, self._console.width)
