@@ -1,17 +1,24 @@
-# Everything a person does with a checkout.  `make demo` and `make test` set up what they need.
+# Everything a person does with a checkout.  Each target sets up what it needs, once.
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-# The newest Python on the path that MAX supports; `make PYTHON=... demo` overrides.
-PYTHON ?= $(shell for v in 3.13 3.12 3.11 3.14 3; do command -v python$$v >/dev/null 2>&1 \
-	&& python$$v -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo python$$v && break; done)
+# The first Python on the path that is new enough; `make demo PYTHON=/some/python` overrides.
+PYTHON ?= $(shell for v in 3.13 3.12 3.11 3.14 3; do python$$v -c '$(NEW_ENOUGH)' >/dev/null 2>&1 \
+	&& echo python$$v && break; done)
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 ARGS ?=
 
-.PHONY: help demo test check bench fmt mic clean
+# An environment whose Python is gone, or that was moved with the checkout, is made again.
+MADE_IN := $(shell $(BIN)/python -c 'print(open("$(READY)").read())' 2>/dev/null)
+ifneq "$(MADE_IN)" "$(CURDIR)"
+.PHONY: $(READY)
+endif
+
+.PHONY: help demo mic test check bench fmt clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## hear it work: the sample, through the path a microphone takes (ARGS=--no-pacing)
 	@$(BIN)/max-whisper demo $(ARGS)
@@ -28,7 +35,7 @@ check: $(READY) ## format, lint, types, and the tests that need no MAX
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q -m "not max and not mic and not gpu" $(ARGS)
 
-bench: $(READY) ## measure against the peers; makes their environments on demand (ARGS=--quick)
+bench: $(READY) ## measure against the peers, each in an environment of its own (ARGS=--quick)
 	@$(BIN)/python bench/whole_recordings.py $(ARGS)
 
 fmt: $(READY) ## format the code
@@ -39,10 +46,11 @@ clean: ## remove what the targets made; compiled graphs stay in the user's cache
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "max-whisper needs Python 3.11 or newer on the PATH; none was found." \
-		"Debian, Ubuntu: apt install python3 python3-venv.  macOS: brew install python@3.13." >&2; exit 1; }
-	@echo "Setting up the environment in $(VENV) with $(PYTHON): about 900 MB, a minute or two, once."
-	@$(PYTHON) -m venv --clear $(VENV) || { echo "$(PYTHON) cannot make environments." \
-		"Debian, Ubuntu: apt install python3-venv, then run make again." >&2; rm -rf $(VENV); exit 1; }
+	@"$(PYTHON)" -c '$(NEW_ENOUGH)' 2>/dev/null || { \
+		echo 'max-whisper needs Python 3.11 or newer$(if $(PYTHON),: $(PYTHON) is not.,: none is on the PATH.)' >&2; \
+		echo 'Debian, Ubuntu: apt install python3 python3-venv.  macOS: brew install python@3.13.' >&2; exit 1; }
+	@echo 'Setting up $(VENV) with $(PYTHON): about 1 GB, a minute or two, once.'
+	@"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); \
+		echo '$(PYTHON) cannot make environments.  Debian, Ubuntu: apt install python3-venv, then try again.' >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $(READY)
+	@printf '%s' '$(CURDIR)' > $(READY)

@@ -1,0 +1,179 @@
+"""The rules of the house, read off the code's own syntax: who may import whom, and what the core may not touch."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MAY_IMPORT = {"stream": {"stream"}, "engine": {"engine", "stream"}, "ui": {"ui", "engine", "stream"}}
+
+OWNERS: dict[str, tuple[str, ...]] = {
+    "av": ("stream/file.py",),
+    "jiwer": ("ui/report.py",),
+    "max._mlir_context": ("engine/compiled.py",),
+    "max.driver": ("engine/devices.py", "engine/networks.py"),
+    "max.dtype": ("engine/devices.py", "engine/graph.py", "engine/layers.py", "engine/networks.py"),
+    "max.engine": ("engine/compiled.py", "engine/networks.py"),
+    "max.graph": (
+        "engine/compiled.py",
+        "engine/devices.py",
+        "engine/graph.py",
+        "engine/layers.py",
+        "engine/networks.py",
+    ),
+    "max.nn": ("engine/layers.py",),
+    "numpy": ("stream/", "engine/"),
+    "platformdirs": ("engine/compiled.py", "ui/paths.py"),
+    "rich": ("ui/",),
+    "sounddevice": ("stream/microphone.py",),
+    "soxr": ("stream/resample.py",),
+    "tiktoken": ("engine/tokenizer.py",),
+    "webrtcvad": ("stream/detector.py",),
+    "whisper_normalizer": ("ui/report.py",),
+}
+"""Each vendor library and the files, or folders, that may import it; one that is not here may not be imported."""
+
+CORE = {
+    "stream/audio.py", "stream/gate.py", "stream/ring.py",
+    "engine/config.py", "engine/decoding.py", "engine/events.py", "engine/guards.py", "engine/log_mel.py",
+    "engine/options.py", "engine/stability.py", "engine/transcriber.py", "engine/utterance.py",
+    "ui/terminal/render.py", "ui/terminal/state.py",
+}  # fmt: skip
+"""Pure: what these files compute depends on what they are given, and on nothing else."""
+IMPURE_MODULES = {"asyncio", "datetime", "logging", "os", "pathlib", "random", "socket", "threading", "time"}
+IMPURE_CALLS = {"input", "open", "print"}
+
+Rule = Callable[[str, ast.Module], Iterator[str]]
+
+
+def imported_modules(tree: ast.AST) -> list[str]:
+    """Every module that ``tree`` imports anywhere; ``from max import engine`` counts as ``max``."""
+    modules = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules.append("." * node.level + (node.module or ""))
+    return modules
+
+
+def against_the_arrows(path: str, tree: ast.Module) -> Iterator[str]:
+    house = path.split("/", maxsplit=1)[0]
+    for module in imported_modules(tree):
+        top = module.split(".")[0]
+        if top in MAY_IMPORT and top not in MAY_IMPORT[house]:
+            yield f"{path} imports {module}"
+
+
+def in_foreign_files(path: str, tree: ast.Module) -> Iterator[str]:
+    for module in imported_modules(tree):
+        if module.split(".")[0] in sys.stdlib_module_names | MAY_IMPORT.keys():
+            continue
+        owners = [files for name, files in OWNERS.items() if f"{module}.".startswith(f"{name}.")]
+        if not any(path.startswith(files) for files in owners):
+            yield f"{path} imports {module}"
+
+
+def impure(path: str, tree: ast.Module) -> Iterator[str]:
+    if path not in CORE:
+        return
+    for module in imported_modules(tree):
+        if module.split(".")[0] in IMPURE_MODULES:
+            yield f"{path} imports {module}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS:
+            yield f"{path} calls {node.func.id}"
+
+
+def cycle(trees: dict[str, ast.Module]) -> list[str]:
+    """The modules of an import cycle, or nothing."""
+    name_of = {path: path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in trees}
+    ours = set(name_of.values())
+    graph = {name_of[path]: ours.intersection(imported_modules(tree)) for path, tree in trees.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def source_trees() -> dict[str, ast.Module]:
+    paths = [path for house in MAY_IMPORT for path in sorted((REPOSITORY / house).rglob("*.py"))]
+    return {path.relative_to(REPOSITORY).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
+TREES = source_trees()
+
+
+@pytest.mark.parametrize("rule", [against_the_arrows, in_foreign_files, impure])
+def test_the_code_keeps(rule: Rule) -> None:
+    assert [] == [violation for path, tree in TREES.items() for violation in rule(path, tree)]
+
+
+def test_there_are_no_import_cycles() -> None:
+    assert [] == cycle(TREES)
+
+
+def test_every_core_file_is_there() -> None:
+    assert set() == CORE - TREES.keys()
+
+
+def test_every_owner_imports_what_it_owns() -> None:
+    """A permission nobody uses is a hole."""
+    idle = [
+        f"{path} and {library}"
+        for library, paths in OWNERS.items()
+        for path in paths
+        for modules in [[m for file, tree in TREES.items() if file.startswith(path) for m in imported_modules(tree)]]
+        if not any(f"{module}.".startswith(f"{library}.") for module in modules)
+    ]
+
+    assert [] == idle
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source"),
+    [
+        (against_the_arrows, "stream/ring.py", "from engine.events import Token"),
+        (against_the_arrows, "engine/model.py", "def load():\n    import ui.cli"),
+        (in_foreign_files, "stream/gate.py", "import webrtcvad"),
+        (in_foreign_files, "engine/model.py", "from max.driver import CPU"),
+        (in_foreign_files, "engine/graph.py", "import max"),
+        (in_foreign_files, "engine/graph.py", "from max import engine"),
+        (in_foreign_files, "engine/graph.py", "from .layers import linear"),
+        (in_foreign_files, "stream/source.py", "import rich.live"),
+        (in_foreign_files, "engine/model.py", "import torch"),
+        (impure, "stream/gate.py", "import time"),
+        (impure, "engine/transcriber.py", "def now():\n    from asyncio import sleep"),
+        (in_foreign_files, "engine/networks.py", "from max.nn import Linear"),
+        (impure, "ui/terminal/render.py", "print('here')"),
+        (impure, "engine/log_mel.py", "def read():\n    return open('filters.npz')"),
+    ],
+)
+def test_a_violation_is_seen(rule: Rule, path: str, source: str) -> None:
+    assert 1 == len(list(rule(path, ast.parse(source))))
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source"),
+    [
+        (against_the_arrows, "ui/cli.py", "from engine.model import WhisperModel\nfrom stream.file import FileSource"),
+        (in_foreign_files, "engine/graph.py", "import numpy as np\nfrom max.graph import Graph, ops\nimport math"),
+        (in_foreign_files, "stream/file.py", "from av.audio.stream import AudioStream"),
+        (impure, "engine/pipeline.py", "import asyncio\nprint('not the core')"),
+    ],
+)
+def test_what_is_allowed_passes(rule: Rule, path: str, source: str) -> None:
+    assert [] == list(rule(path, ast.parse(source)))
+
+
+def test_a_cycle_is_seen() -> None:
+    sources = {"engine/a.py": "import engine.b", "engine/b.py": "def f():\n    from engine.a import x"}
+
+    assert {"engine.a", "engine.b"} == set(cycle({path: ast.parse(text) for path, text in sources.items()}))
