@@ -43,8 +43,10 @@ def log_mel_spectrogram(
     if n_heard:
         power = _power_spectrum(samples, n_heard, n_frames)
         log_power[:, :n_heard] = np.log10(np.maximum(mel_filters(n_mels) @ power, _SMALLEST_POWER))
-    log_power = np.maximum(log_power, log_power.max() - np.float32(_DYNAMIC_RANGE)).astype(np.float32)
-    return (log_power + np.float32(4.0)) / np.float32(4.0)
+    np.maximum(log_power, log_power.max() - _DYNAMIC_RANGE, out=log_power)
+    log_power += 4.0
+    log_power /= 4.0
+    return log_power
 
 
 def _frames_touched(n_samples: int) -> int:

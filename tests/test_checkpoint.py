@@ -2,14 +2,13 @@
 
 import json
 import struct
-import tracemalloc
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from test_config import TINY
 
 from engine.checkpoint import default_checkpoint_folder, read_checkpoint
 from engine.config import ModelDimensions
@@ -102,21 +101,21 @@ class Folder:
         return path
 
     def model_bin(self) -> bytes:
-        parts = [struct.pack("<I", self.version), _string(self.spec), struct.pack("<II", 3, len(self.tensors))]
+        parts = [struct.pack("<I", self.version), string(self.spec), struct.pack("<II", 3, len(self.tensors))]
         for name, values in self.tensors.items():
-            parts += [_header(name, values.shape, DTYPE_CODES[values.dtype.name], values.nbytes), values.tobytes()]
+            parts += [header(name, values.shape, DTYPE_CODES[values.dtype.name], values.nbytes), values.tobytes()]
         parts.append(struct.pack("<I", len(self.aliases)))
-        parts += [_string(word) for alias in self.aliases.items() for word in alias]
+        parts += [string(word) for alias in self.aliases.items() for word in alias]
         return b"".join(parts)
 
 
-def _string(text: str) -> bytes:
+def string(text: str) -> bytes:
     content = text.encode() + b"\0"
     return struct.pack("<H", len(content)) + content
 
 
-def _header(name: str, shape: tuple[int, ...], dtype: int, n_bytes: int) -> bytes:
-    return _string(name) + struct.pack(f"<B{len(shape)}IBI", len(shape), *shape, dtype, n_bytes)
+def header(name: str, shape: tuple[int, ...], dtype: int, n_bytes: int) -> bytes:
+    return string(name) + struct.pack(f"<B{len(shape)}IBI", len(shape), *shape, dtype, n_bytes)
 
 
 def refusal(folder: Path) -> str:
@@ -220,121 +219,40 @@ def test_refuses_alignment_heads_the_decoder_has_not(heads: object, tmp_path: Pa
     assert "a decoder with 1 layers of 4 heads" in refusal(folder.write(tmp_path / "small"))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"version": 5}, "is of version 5, not 6"),
-        ({"spec": "TransformerSpec"}, "holds a 'TransformerSpec', not a Whisper"),
-        ({"aliases": {"a": "b"}}, "calls 'b' also 'a', but does not hold it"),
-    ],
-)
-def test_refuses_another_kind_of_file(change: dict, message: str, tmp_path: Path):
-    assert message in refusal(Folder(**change).write(tmp_path / "small"))
-
-
-def _without_biases(tensors: dict) -> None:
-    del tensors["decoder/layer_0/attention/linear_1/bias"]
-
-
-def _of_another_width(tensors: dict) -> None:
-    tensors["encoder/conv2/weight"] = tensors["encoder/conv2/weight"][:4]
-
-
-def _with_nan(tensors: dict) -> None:
-    tensors["encoder/layer_norm/beta"][3] = np.nan
-
-
-def _with_infinity(tensors: dict) -> None:
-    tensors["decoder/embeddings/weight"][2, 1] = -np.inf
-
-
-def _quantised(tensors: dict) -> None:
-    tensors["encoder/layer_0/ffn/linear_0/weight"] = np.ones((32, 8), np.int8)
-
-
-def _without_heads(tensors: dict) -> None:
-    del tensors["encoder/num_heads"]
-
-
-def _with_odd_heads(tensors: dict) -> None:
-    tensors["decoder/num_heads"] = np.array(3, np.int16)
-
-
-def _with_flat_embedding(tensors: dict) -> None:
-    tensors["decoder/embeddings/weight"] = np.zeros(88, np.float16)
-
-
-def _with_a_far_layer(tensors: dict) -> None:
-    tensors["encoder/layer_4000000000/ffn/linear_0/bias"] = np.zeros(32, np.float16)
+WITH_NAN = np.array([0, 0, 0, np.nan, 0, 0, 0, 0], np.float16)
+WITH_INFINITY = np.where(np.eye(11, 8) > 0, -np.inf, 0).astype(np.float16)
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("name", "values", "message"),
     [
-        (_without_biases, "decoder.layers.0.cross_attention.kv.bias should be (16,) and is missing"),
-        (_of_another_width, "encoder.conv2.weight should be (8, 8, 3) and is of shape (4, 8, 3)"),
-        (_with_nan, "encoder.norm.bias holds numbers that are none"),
-        (_with_infinity, "decoder.token_embedding holds numbers that are none"),
-        (_quantised, "encoder.layers.0.mlp.up.weight is quantised to int8"),
-        (_without_heads, "'encoder/num_heads' is missing or wrong"),
-        (_with_odd_heads, "n_text_state must be a multiple of n_text_head, got 8 and 3"),
-        (_with_flat_embedding, "holds no whole Whisper"),
-        (_with_a_far_layer, "numbers layers it does not hold"),
+        ("decoder/layer_0/attention/linear_1/bias", None, "cross_attention.kv.bias should be (16,) and is missing"),
+        ("encoder/conv2/weight", np.zeros((4, 8, 3), np.float16), "should be (8, 8, 3) and is of shape (4, 8, 3)"),
+        ("encoder/layer_norm/beta", WITH_NAN, "encoder.norm.bias holds numbers that are none"),
+        ("decoder/embeddings/weight", WITH_INFINITY, "decoder.token_embedding holds numbers that are none"),
+        ("encoder/layer_0/ffn/linear_0/weight", np.ones((32, 8), np.int8), "mlp.up.weight is quantised to int8"),
+        ("encoder/num_heads", None, "'encoder/num_heads' is missing or wrong"),
+        ("decoder/num_heads", np.array(3, np.int16), "must be a multiple of n_text_head, got 8 and 3"),
+        ("decoder/embeddings/weight", np.zeros(88, np.float16), "holds no whole Whisper"),
+        ("encoder/layer_4000000000/ffn/linear_0/bias", np.zeros(32, np.float16), "numbers layers it does not hold"),
     ],
 )
-def test_refuses_tensors_that_are_no_whisper(damage: Callable[[dict], None], message: str, tmp_path: Path):
+def test_refuses_tensors_that_are_no_whisper(
+    name: str, values: NDArray[np.generic] | None, message: str, tmp_path: Path
+):
     folder = Folder()
-    damage(folder.tensors)
+    if values is None:
+        del folder.tensors[name]
+    else:
+        folder.tensors[name] = values
     assert message in refusal(folder.write(tmp_path / "small"))
-
-
-def test_refuses_a_file_cut_anywhere(tmp_path: Path):
-    folder = Folder()
-    content = folder.model_bin()
-    path = folder.write(tmp_path / "small")
-    for n_bytes in [*range(1, 200), *range(200, len(content), 997), len(content) - 1]:
-        (path / "model.bin").write_bytes(content[:n_bytes])
-        assert f"ends after {n_bytes} bytes" in refusal(path)
-
-
-@pytest.mark.parametrize(
-    ("tensor", "message"),
-    [
-        (_header("a", (8,), 9, 16) + bytes(16), "stores 'a' with element type 9"),
-        (_header("a", (8,), 4, 12) + bytes(12), "gives 'a' 12 bytes for shape [8]"),
-        (_header("a", (2**32 - 1,) * 3, 4, 16) + bytes(16), "gives 'a' 16 bytes"),
-        (_header("a", (2**31 - 1,), 4, 2**32 - 2), "in the middle of its content"),
-        (struct.pack("<H", 2) + b"\xff\0", "a name in it is no text"),
-    ],
-)
-def test_refuses_a_damaged_tensor_without_making_room_for_it(tensor: bytes, message: str, tmp_path: Path):
-    path = Folder().write(tmp_path / "small")
-    start = struct.pack("<I", 6) + _string("WhisperSpec") + struct.pack("<I", 3)
-    (path / "model.bin").write_bytes(start + struct.pack("<I", 2**32 - 1) + tensor)
-    tracemalloc.start()
-    try:
-        assert message in refusal(path)
-        assert tracemalloc.get_traced_memory()[1] < 1_000_000
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.weights
 def test_reads_the_packaged_model():
     checkpoint = read_checkpoint(default_checkpoint_folder())
     assert checkpoint.name == "tiny.en"
-    assert checkpoint.dimensions == ModelDimensions(
-        n_mels=80,
-        n_audio_ctx=1500,
-        n_audio_state=384,
-        n_audio_head=6,
-        n_audio_layer=4,
-        n_vocab=51864,
-        n_text_ctx=448,
-        n_text_state=384,
-        n_text_head=6,
-        n_text_layer=4,
-    )
+    assert checkpoint.dimensions == ModelDimensions(**TINY)
     assert checkpoint.begin_suppress_ids == (220, 50256)
     assert (0, 0) not in checkpoint.alignment_heads
     assert len(checkpoint.alignment_heads) == 8
