@@ -102,7 +102,8 @@ class WhisperModel:
 
     def _short_context(self, n_audio_samples: int) -> int:
         """Positions for the audio and the margin behind it, in whole steps."""
-        needed = n_audio_samples + n_samples(self._options.margin_s)
+        heard = n_audio_samples + n_samples(self._options.margin_s)
+        needed = max(heard, n_samples(self._options.shortest_context_s))
         steps = -(-needed // (_SAMPLES_PER_POSITION * _CONTEXT_STEP))
         return min(steps * _CONTEXT_STEP, self.networks.dims.n_audio_ctx)
 

@@ -15,16 +15,20 @@ class DecodingOptions:
         max_tokens: longest text, in tokens; half the decoder's context, as in whisper/decoding.py.
         margin_s: silence encoded behind the audio of a partial, in seconds.  Less than one second makes
             Whisper repeat itself (docs/decisions/0004-audio-context.md).  Finals see the full 30 s window.
+        shortest_context_s: the shortest context a partial is encoded with, in seconds.
     """
 
     max_tokens: int = 224
     margin_s: float = 1.0
+    shortest_context_s: float = 10.0
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
         if self.margin_s < 1.0:
             raise ValueError(f"margin_s must be at least 1.0, got {self.margin_s}")
+        if not 1.0 <= self.shortest_context_s <= 30.0:
+            raise ValueError(f"shortest_context_s must be between 1 and 30, got {self.shortest_context_s}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

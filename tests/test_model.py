@@ -1,0 +1,70 @@
+"""The whole model with real weights on real speech, held against CTranslate2 4.8.5 (float32, greedy).
+
+The golden ids were made with its features padded to 30 s, prompt <|startoftranscript|><|notimestamps|>,
+the checkpoint's suppressed tokens, and blanks suppressed at the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.events import DecodeJob, Hypothesis
+from engine.model import WhisperModel
+from engine.utterance import text_of
+from stream.file import FileSource
+
+pytestmark = [pytest.mark.max, pytest.mark.weights]
+
+GOLDEN: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "golden" / "greedy_ids.json").read_text())
+
+
+def read_clip(path: Path) -> np.ndarray:
+    async def read() -> list[np.ndarray]:
+        return [chunk.samples async for chunk in FileSource(path).chunks()]
+
+    return np.concatenate(asyncio.run(read()))
+
+
+@pytest.mark.parametrize("clip", [name for name in GOLDEN if name.startswith("short/")])
+def test_greedy_tokens_are_ctranslate2s(model: WhisperModel, audio_folder: Path, clip: str) -> None:
+    golden = GOLDEN[clip]
+    decoded = model.decode_window(read_clip(audio_folder / clip))
+
+    assert golden["ids"] == list(decoded.ids)
+    # CTranslate2 divides the sum by the number of tokens, the closing one not counted, and leaves timestamps in
+    # the sum of probabilities that we filter out as whisper/decoding.py does.
+    assert golden["score"] == pytest.approx(sum(decoded.logprobs) / max(1, len(decoded.ids)), abs=0.02)
+    assert golden["no_speech_prob"] == pytest.approx(decoded.no_speech_prob, rel=1e-2, abs=1e-5)
+
+
+@pytest.mark.parametrize("clip", ["short/en_talk_jfk-inaugural-excerpt.flac", "short/en_read_moonshine-beckett.flac"])
+def test_no_draft_changes_the_tokens(model: WhisperModel, audio_folder: Path, clip: str) -> None:
+    ids = tuple(GOLDEN[clip]["ids"])
+    audio = read_clip(audio_folder / clip)
+
+    for draft in (ids, ids[:5], (*ids[:7], 11, 11, 11), (*ids, 13, 13), tuple(reversed(ids))):
+        assert ids == model.decode_window(audio, draft=draft).ids
+
+
+def test_a_partial_hears_what_a_final_hears(model: WhisperModel, audio_folder: Path) -> None:
+    audio = read_clip(audio_folder / "short/en_talk_jfk-inaugural-excerpt.flac")
+    partial, final = (model.decode(DecodeJob(1, audio, 0, is_final)) for is_final in (False, True))
+
+    assert words_of(final) == words_of(partial)
+
+
+def words_of(hypothesis: Hypothesis) -> list[str]:
+    text = text_of(hypothesis.tokens).lower()
+    return "".join(c for c in text if c.isalpha() or c == " ").split()
+
+
+def test_silence_is_nothing(model: WhisperModel) -> None:
+    decoded = model.decode_window(np.zeros(16_000, np.int16))
+
+    assert decoded.no_speech_prob > 0.5
