@@ -230,6 +230,7 @@ WITH_INFINITY = np.where(np.eye(11, 8) > 0, -np.inf, 0).astype(np.float16)
         ("encoder/conv2/weight", np.zeros((4, 8, 3), np.float16), "should be (8, 8, 3) and is of shape (4, 8, 3)"),
         ("encoder/layer_norm/beta", WITH_NAN, "encoder.norm.bias holds numbers that are none"),
         ("decoder/embeddings/weight", WITH_INFINITY, "decoder.token_embedding holds numbers that are none"),
+        ("decoder/embeddings/weight", -WITH_INFINITY, "decoder.token_embedding holds numbers that are none"),
         ("encoder/layer_0/ffn/linear_0/weight", np.ones((32, 8), np.int8), "mlp.up.weight is quantised to int8"),
         ("encoder/num_heads", None, "'encoder/num_heads' is missing or wrong"),
         ("decoder/num_heads", np.array(3, np.int16), "must be a multiple of n_text_head, got 8 and 3"),
