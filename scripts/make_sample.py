@@ -33,6 +33,7 @@ SAMPLE_RATE = 16_000
 FRAME_S = 2 * dsp.HOP / dsp.SR
 """hibari counts durations in 25 ms and draws spectra every 12.5 ms."""
 LEVEL_DBFS = -20.0
+QUIETEST_DBFS = -25.0
 SILENCE_DBFS = -48.0
 LEAD_IN_S = 0.5
 TAIL_S = 1.0
@@ -95,7 +96,8 @@ class Voice:
         # Played slower by ``size``: what was 24 kHz is taken for less.
         audio = levelled(soxr.resample(audio.astype(np.float64), dsp.SR / speaker.size, SAMPLE_RATE))
         edges_s = np.concatenate([[0], np.cumsum(durations)]) * FRAME_S * speaker.size
-        return cut_out(audio, [without_silence(word, audio) for word in words_of(line, phonemes, edges_s)])
+        words = [without_silence(word, audio) for word in words_of(line, phonemes, edges_s)]
+        return cut_out(levelled(evened(audio, words)), words)
 
 
 def words_of(line: str, phonemes: str, edges_s: NDArray[np.float64]) -> list[Word]:
@@ -129,6 +131,14 @@ def without_silence(word: Word, audio: NDArray[np.float64]) -> Word:
     start = round(word.start_s * 100)
     is_loud = frame_power(audio)[start : round(word.end_s * 100)] > 10 ** (SILENCE_DBFS / 10)
     return replace(word, end_s=min(word.end_s, (start + 1 + int(np.flatnonzero(is_loud)[-1])) / 100))
+
+
+def evened(audio: NDArray[np.float64], words: list[Word]) -> NDArray[np.float64]:
+    """Return ``audio`` with its quiet words raised to ``QUIETEST_DBFS``: the voice trails off at a sentence's end."""
+    spans = [slice(round(word.start_s * SAMPLE_RATE), round(word.end_s * SAMPLE_RATE)) for word in words]
+    gains_db = [max(0.0, QUIETEST_DBFS - 10 * np.log10(np.square(audio[span]).mean())) for span in spans]
+    middles = [(span.start + span.stop) / 2 for span in spans]
+    return audio * 10 ** (np.interp(np.arange(len(audio)), middles, gains_db) / 20)
 
 
 def cut_out(audio: NDArray[np.float64], words: list[Word]) -> tuple[NDArray[np.float64], list[Word]]:
