@@ -92,7 +92,7 @@ def demonstrate(arguments: argparse.Namespace) -> int:
     """``max-whisper demo``: the sample through the path a microphone takes, and what was measured."""
     from stream.file import FileSource
     from ui.demo import Recorder, sample_folder
-    from ui.report import print_report, read_script
+    from ui.report import print_rows, read_script, report_rows
 
     script = read_script(sample_folder())
     recorder = Recorder()
@@ -102,7 +102,8 @@ def demonstrate(arguments: argparse.Namespace) -> int:
         code = _caption(source, model, StreamingOptions(), [*files, recorder], arguments, script.duration_s)
     if code == EXIT_OK:
         console = Console(stderr=arguments.events == "-")
-        print_report(console, recorder.events, script, model.name, model.device_name, is_paced=not arguments.no_pacing)
+        is_paced = not arguments.no_pacing
+        print_rows(console, report_rows(recorder.events, script, model.name, model.device_name, is_paced=is_paced))
     return code
 
 

@@ -11,11 +11,15 @@ from pathlib import Path
 import jiwer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from engine.events import Final, Partial, Status, TimedEvent
 
 _normalize = EnglishTextNormalizer()
+
+Row = tuple[str, str, str]
+"""What was measured, its value, and what that means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +73,37 @@ def word_errors(script: str, text: str) -> jiwer.WordOutput:
     return jiwer.process_words(_normalize(script), _normalize(text))
 
 
-def word_delays(script: Script, events: Sequence[TimedEvent]) -> Delays:
+def word_delays(script: Script, events: Iterable[TimedEvent]) -> Delays:
     """Measure when each word of ``script`` was first shown and first settled."""
-    spoken = [_bare(word.text) for word in script.words]
     shown: dict[int, float] = {}
     settled: dict[int, float] = {}
-    finals: list[str] = []
     for timed in events:
         match timed.event:
-            case Final(text=text):
-                finals += _words(text)
-                _note(shown, spoken, finals, timed.t_s, script)
-                _note(settled, spoken, finals, timed.t_s, script)
-            case Partial(stable=stable, unstable=unstable):
-                _note(shown, spoken, finals + _words(stable + unstable), timed.t_s, script)
-                _note(settled, spoken, finals + _words(stable), timed.t_s, script)
-    return Delays(*(tuple(t - script.words[i].end_s for i, t in sorted(at.items())) for at in (shown, settled)))
+            case Partial(stable=stable, unstable=unstable) as event:
+                _note(shown, timed.t_s, _matching_words(script, event, stable + unstable))
+                _note(settled, timed.t_s, _matching_words(script, event, stable))
+            case Final(text=text) as event:
+                matching = _matching_words(script, event, text)
+                _note(shown, timed.t_s, matching)
+                _note(settled, timed.t_s, matching)
+    return Delays(_after_their_end(script, shown), _after_their_end(script, settled))
 
 
-def _note(at: dict[int, float], spoken: list[str], words: list[str], t_s: float, script: Script) -> None:
-    """Remember ``t_s`` for the words of the script that appear in ``words`` for the first time."""
-    for block in SequenceMatcher(None, spoken, words, autojunk=False).get_matching_blocks():
-        for i in range(block.a, block.a + block.size):
-            if script.words[i].start_s <= t_s:  # shown before it was spoken, it was another word
-                at.setdefault(i, t_s)
+def _matching_words(script: Script, event: Partial | Final, text: str) -> list[int]:
+    """Which words of the script, of those spoken in the event's time, appear in ``text`` in their order."""
+    spoken = [i for i, word in enumerate(script.words) if word.start_s < event.end_s and word.end_s > event.start_s]
+    matcher = SequenceMatcher(None, [_bare(script.words[i].text) for i in spoken], _words(text), autojunk=False)
+    return [i for block in matcher.get_matching_blocks() for i in spoken[block.a : block.a + block.size]]
+
+
+def _note(at: dict[int, float], t_s: float, words: Iterable[int]) -> None:
+    """Remember ``t_s`` for the words that have no time yet."""
+    for word in words:
+        at.setdefault(word, t_s)
+
+
+def _after_their_end(script: Script, at: dict[int, float]) -> tuple[float, ...]:
+    return tuple(t_s - script.words[i].end_s for i, t_s in sorted(at.items()))
 
 
 def _words(text: str) -> list[str]:
@@ -108,39 +119,39 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def print_report(
-    console: Console, events: Sequence[TimedEvent], script: Script, model_name: str, device_name: str, *, is_paced: bool
-) -> None:
-    """Print what was measured in the run that made ``events``."""
+def report_rows(
+    events: Sequence[TimedEvent], script: Script, model_name: str, device_name: str, *, is_paced: bool
+) -> list[Row]:
+    """Return what was measured in the run that made ``events``; delays mean something only if it was paced."""
     errors = word_errors(script.text, final_text(events))
     n_words = errors.hits + errors.substitutions + errors.deletions
     rows = [("word error rate", f"{errors.wer:.1%}", f"{errors.hits} of {n_words} words right")]
     if is_paced:
         delays = word_delays(script, events)
         rows += [_delay_row("word first shown", delays.shown), _delay_row("word settled", delays.settled)]
-    statuses = [timed.event for timed in events if isinstance(timed.event, Status)]
-    rows.append(("real-time factor", f"{statuses[-1].real_time_factor:.2f}", "seconds of compute a second of audio"))
+    load = [timed.event.real_time_factor for timed in events if isinstance(timed.event, Status)][-1]
+    rows.append(("real-time factor", f"{load:.2f}", "seconds of compute a second of audio"))
     rows.append(("ran on", device_name, f"Whisper {model_name} on MAX"))
-    _print_rows(console, rows)
+    return rows
 
 
-def _delay_row(name: str, delays: Sequence[float]) -> tuple[str, str, str]:
+def print_rows(console: Console, rows: Sequence[Row]) -> None:
+    """Print ``rows`` as a table on a terminal, elsewhere as plain lines."""
+    if not console.is_terminal:
+        console.file.writelines(f"{name}: {value} ({note})\n" for name, value, note in rows)
+        return
+    table = Table(title="Measured in this run", title_justify="left", title_style="bold", box=None, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(style="bold", justify="right", no_wrap=True)
+    table.add_column(style="dim")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print()
+    console.print(table)
+
+
+def _delay_row(name: str, delays: Sequence[float]) -> Row:
     if len(delays) < 2:
         return name, "–", "too few words were recognised"
     median, late = percentile(delays, 50), percentile(delays, 95)
     return name, f"{median:.2f} s", f"after it was spoken (median; 95 % within {late:.2f} s)"
-
-
-def _print_rows(console: Console, rows: Sequence[tuple[str, str, str]]) -> None:
-    if not console.is_terminal:
-        for name, value, note in rows:
-            console.file.write(f"{name}: {value} ({note})\n")
-        return
-    table = Table(title="Measured in this run", title_justify="left", box=None, pad_edge=False, show_header=False)
-    table.add_column(style="dim")
-    table.add_column(style="bold", justify="right")
-    table.add_column(style="dim")
-    for row in rows:
-        table.add_row(*row)
-    console.print()
-    console.print(table)
