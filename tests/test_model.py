@@ -6,29 +6,21 @@ the checkpoint's suppressed tokens, and blanks suppressed at the start.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from speech import read_clip
 
 from engine.events import DecodeJob, Hypothesis
 from engine.model import WhisperModel
 from engine.utterance import text_of
-from stream.file import FileSource
 
 pytestmark = [pytest.mark.max, pytest.mark.weights]
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "golden" / "greedy_ids.json").read_text())
-
-
-def read_clip(path: Path) -> np.ndarray:
-    async def read() -> list[np.ndarray]:
-        return [chunk.samples async for chunk in FileSource(path).chunks()]
-
-    return np.concatenate(asyncio.run(read()))
 
 
 @pytest.mark.parametrize("clip", [name for name in GOLDEN if name.startswith("short/")])
