@@ -58,13 +58,15 @@ class DecodingTask:
         sot_index: where <|startoftranscript|> stands in ``prompt``.
         end_id: the token that ends a text.
         max_tokens: longest text.
-        draft: a guess at the text, verified in one pass; it never changes the outcome, only the time it takes.
+        prefix: how the text must begin.
+        draft: a guess at what follows, verified in one pass; it never changes the outcome, only the time it takes.
     """
 
     prompt: tuple[int, ...]
     sot_index: int
     end_id: int
     max_tokens: int
+    prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
 
 
@@ -73,7 +75,7 @@ class DecodedText:
     """The outcome of a task.
 
     Attributes:
-        ids: tokens of the text, without the prompt and the closing end token.
+        ids: tokens of the text behind the prefix, without the closing end token.
         logprobs: one for each of ``ids``, and one for the end token if the text ended by itself.
         no_speech_prob: P(<|nospeech|>) at the SOT position.
         n_verified: how many of the draft's tokens were right.
@@ -92,16 +94,17 @@ def decode_greedily(decoder: TextDecoder, task: DecodingTask) -> DecodedText:
     is right as far as those predictions repeat it.  From there on it is a token a pass.
     Draft verification: docs/decisions/0005-draft-verification.md; the rest is whisper/decoding.py@c0d2f62.
     """
-    draft = task.draft[: task.max_tokens - 1]
-    n_prompt = len(task.prompt)
-    sampled = [task.sot_index, *range(n_prompt - 1, n_prompt + len(draft))]
-    filters = [Filter.ANYWHERE, Filter.AT_START, *[Filter.ANYWHERE] * len(draft)]
-    first = decoder.advance([*task.prompt, *draft], sampled, filters)
+    given = (*task.prompt, *task.prefix)
+    max_tokens = max(1, task.max_tokens - len(task.prefix))
+    draft = task.draft[: max_tokens - 1]
+    sampled = [task.sot_index, *range(len(given) - 1, len(given) + len(draft))]
+    first_filter = Filter.ANYWHERE if task.prefix else Filter.AT_START
+    first = decoder.advance([*given, *draft], sampled, [Filter.ANYWHERE, first_filter, *[Filter.ANYWHERE] * len(draft)])
     n_verified = _n_agreeing(draft, first.ids[1:])
-    decoder.truncate(n_prompt + n_verified)
+    decoder.truncate(len(given) + n_verified)
     ids = first.ids[1 : n_verified + 2].tolist()
     logprobs = first.logprobs[1 : n_verified + 2].tolist()
-    while ids[-1] != task.end_id and len(ids) < task.max_tokens:
+    while ids[-1] != task.end_id and len(ids) < max_tokens:
         following = decoder.advance(ids[-1:], [0], [Filter.ANYWHERE])
         ids.append(int(following.ids[0]))
         logprobs.append(float(following.logprobs[0]))

@@ -15,7 +15,7 @@ class Token:
     Attributes:
         id: its number in the vocabulary.
         text: its bytes; a UTF-8 character may span several tokens.
-        logprob: natural logarithm of its probability after the logit filters.
+        logprob: natural logarithm of its probability after the logit filters; 0 in a forced prefix.
     """
 
     id: int
@@ -32,13 +32,15 @@ class DecodeJob:
         audio: int16 (n_samples,), a private copy.
         start_sample: where ``audio[0]`` lies in the stream.
         is_final: whether the hypothesis may become the utterance's final text.
-        draft: ids of the previous hypothesis, for the decoder to verify in one pass; may be empty.
+        prefix: ids the hypothesis must begin with: stable text is not taken back.  Empty for finals.
+        draft: ids of the previous hypothesis behind the prefix, for the decoder to verify in one pass.
     """
 
     utterance_id: int
     audio: NDArray[np.int16]
     start_sample: int
     is_final: bool
+    prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
 
     @property
@@ -54,7 +56,7 @@ class Hypothesis:
     Attributes:
         tokens: text tokens only; special tokens are left out.
         no_speech_prob: P(<|nospeech|>) at the SOT position, 0 … 1.
-        avg_logprob: mean log-probability over the tokens and the closing <|endoftext|>.
+        avg_logprob: mean log-probability over the tokens behind the prefix and the closing <|endoftext|>.
     """
 
     tokens: tuple[Token, ...]

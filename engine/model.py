@@ -73,32 +73,38 @@ class WhisperModel:
         """
         full = self.networks.dims.n_audio_ctx
         n_audio_ctx = full if job.is_final else self._short_context(len(job.audio))
-        decoded = self.decode_window(job.audio, n_audio_ctx, job.draft)
+        decoded = self.decode_window(job.audio, n_audio_ctx, prefix=job.prefix, draft=job.draft)
         if n_audio_ctx < full and is_loop(decoded.ids):
-            decoded = self.decode_window(job.audio, full)
-        return self._hypothesis(decoded)
+            decoded = self.decode_window(job.audio, full, prefix=job.prefix)
+        tokens = [self._token(id, 0.0) for id in job.prefix]
+        tokens += map(self._token, decoded.ids, decoded.logprobs)
+        return Hypothesis(tuple(tokens), decoded.no_speech_prob, float(np.mean(decoded.logprobs)))
 
     def decode_window(
-        self, audio: NDArray[np.int16], n_audio_ctx: int | None = None, draft: tuple[int, ...] = ()
+        self,
+        audio: NDArray[np.int16],
+        n_audio_ctx: int | None = None,
+        *,
+        prefix: tuple[int, ...] = (),
+        draft: tuple[int, ...] = (),
     ) -> DecodedText:
         """Decode one window of audio.
 
         Args:
             audio: int16 (n_samples,); what is beyond the window is not heard.
             n_audio_ctx: encoder positions, 20 ms each; None for the full 30 s.
-            draft: a guess at the text's ids.
+            prefix: ids the text must begin with.
+            draft: a guess at the ids behind them.
         """
-        return decode_greedily(self.networks.decoder(self.encode(audio, n_audio_ctx)), self._task(draft))
+        prompt = tuple(self.tokenizer.sot_sequence())
+        task = DecodingTask(prompt, 0, self.tokenizer.eot, self._options.max_tokens, prefix, draft)
+        return decode_greedily(self.networks.decoder(self.encode(audio, n_audio_ctx)), task)
 
     def encode(self, audio: NDArray[np.int16], n_audio_ctx: int | None = None) -> EncodedAudio:
         """Encode one window of audio; arguments as of ``decode_window``."""
         dims = self.networks.dims
         n_frames = 2 * (n_audio_ctx or dims.n_audio_ctx)
         return self.networks.encode(log_mel_spectrogram(audio, n_mels=dims.n_mels, n_frames=n_frames))
-
-    def _task(self, draft: tuple[int, ...]) -> DecodingTask:
-        prompt = tuple(self.tokenizer.sot_sequence())
-        return DecodingTask(prompt, 0, self.tokenizer.eot, self._options.max_tokens, draft)
 
     def _short_context(self, n_audio_samples: int) -> int:
         """Positions for the audio and the margin behind it, in whole steps."""
@@ -107,12 +113,8 @@ class WhisperModel:
         steps = -(-needed // (_SAMPLES_PER_POSITION * _CONTEXT_STEP))
         return min(steps * _CONTEXT_STEP, self.networks.dims.n_audio_ctx)
 
-    def _hypothesis(self, decoded: DecodedText) -> Hypothesis:
-        tokens = tuple(
-            Token(id, self.tokenizer.token_bytes(id), logprob)
-            for id, logprob in zip(decoded.ids, decoded.logprobs, strict=False)
-        )
-        return Hypothesis(tokens, decoded.no_speech_prob, float(np.mean(decoded.logprobs)))
+    def _token(self, id: int, logprob: float) -> Token:
+        return Token(id, self.tokenizer.token_bytes(id), logprob)
 
 
 def filter_table(checkpoint: Checkpoint, tokenizer: Tokenizer) -> NDArray[np.float32]:

@@ -22,10 +22,11 @@ class StablePrefix:
     def receive_tokens(self, tokens: Sequence[Token]) -> tuple[Token, ...]:
         """Take the next hypothesis and return what of it is unstable.
 
-        A hypothesis that contradicts the stable tokens leaves them as they are, and is not shown: the next one
-        usually comes back to them, and the final is decoded without regard to either.
+        Its last word is never stable, whatever was agreed: the audio may have ended in the middle of it, and Whisper
+        closes the sentence wherever the audio ends.  A hypothesis that contradicts the stable tokens, as one decoded
+        without regard to them may, leaves them as they are and is not shown.
         """
-        agreed = _common_prefix(self._previous, tokens)
+        agreed = _without_last_word(_common_prefix(self._previous, tokens), tokens)
         self._previous = tuple(tokens)
         if len(agreed) > len(self._stable) and _continues(agreed, self._stable):
             self._stable = agreed
@@ -41,6 +42,14 @@ def _common_prefix(one: Sequence[Token], other: Sequence[Token]) -> tuple[Token,
             break
         n += 1
     return tuple(other[:n])
+
+
+def _without_last_word(agreed: tuple[Token, ...], tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """Cut ``agreed``, a prefix of ``tokens``, back to where one of their words but the first begins."""
+    n = min(len(agreed), len(tokens) - 1)
+    while n > 0 and not tokens[n].text.startswith(b" "):
+        n -= 1
+    return agreed[:n]
 
 
 def _continues(tokens: Sequence[Token], prefix: Sequence[Token]) -> bool:

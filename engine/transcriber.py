@@ -152,7 +152,9 @@ class Transcriber:
 
     def _make_job(self, utterance: Utterance, end: int, *, is_final: bool) -> DecodeJob:
         audio = utterance.audio if utterance.audio is not None else self._ring.read(utterance.start_sample, end)
-        return DecodeJob(utterance.id, audio, utterance.start_sample, is_final, utterance.draft)
+        prefix = () if is_final else tuple(token.id for token in utterance.prefix.tokens)
+        draft = utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else ()
+        return DecodeJob(utterance.id, audio, utterance.start_sample, is_final, prefix, draft)
 
     def _receive_gate_events(self, events: list[GateEvent]) -> None:
         for event in events:

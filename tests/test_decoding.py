@@ -41,9 +41,11 @@ class ScriptedDecoder:
         return self._script[n] if self._seen[:n] == self._script[:n] else 77
 
 
-def decode(text: Sequence[int], draft: Sequence[int] = (), max_tokens: int = 20) -> tuple[DecodedText, ScriptedDecoder]:
+def decode(
+    text: Sequence[int], draft: Sequence[int] = (), max_tokens: int = 20, prefix: Sequence[int] = ()
+) -> tuple[DecodedText, ScriptedDecoder]:
     decoder = ScriptedDecoder(text)
-    return decode_greedily(decoder, DecodingTask(PROMPT, 0, END, max_tokens, tuple(draft))), decoder
+    return decode_greedily(decoder, DecodingTask(PROMPT, 0, END, max_tokens, tuple(prefix), tuple(draft))), decoder
 
 
 def test_a_text_is_decoded_to_its_end() -> None:
@@ -96,7 +98,21 @@ def test_only_the_first_token_obeys_the_rules_of_a_start() -> None:
     assert [Filter.ANYWHERE, Filter.AT_START, *[Filter.ANYWHERE] * 3] == decoder.filters
 
 
-@given(text=st.lists(st.integers(0, 5), max_size=8), draft=st.lists(st.integers(0, 5), max_size=10), n=st.integers(1, 10))
+def test_a_text_behind_a_prefix() -> None:
+    decoded, decoder = decode([1, 2, 3, 4], prefix=[1, 2], draft=[3])
+
+    assert (3, 4) == decoded.ids
+    assert 1 == decoded.n_verified
+    assert [Filter.ANYWHERE] * 4 == decoder.filters
+
+
+def test_a_prefix_counts_as_text() -> None:
+    assert (3,) == decode([1, 2, 3, 4], prefix=[1, 2], max_tokens=3)[0].ids
+
+
+@given(
+    text=st.lists(st.integers(0, 5), max_size=8), draft=st.lists(st.integers(0, 5), max_size=10), n=st.integers(1, 10)
+)
 def test_no_draft_changes_the_outcome(text: list[int], draft: list[int], n: int) -> None:
     with_draft, without = decode(text, draft, n)[0], decode(text, (), n)[0]
 

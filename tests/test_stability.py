@@ -6,6 +6,7 @@ from fakes import hypothesis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.events import Token
 from engine.stability import StablePrefix
 
 
@@ -30,9 +31,27 @@ def test_what_two_agree_on_is_stable() -> None:
     assert [4, 5] == [token.id for token in unstable]
 
 
+def test_the_last_word_is_never_stable() -> None:
+    prefix = StablePrefix()
+    for _ in range(3):
+        unstable = prefix.receive_tokens(hypothesis([1, 2, 3]).tokens)
+
+    assert [1, 2] == ids(prefix)
+    assert [3] == [token.id for token in unstable]
+
+
+def test_a_word_is_stable_as_a_whole() -> None:
+    tokens = (Token(1, b" I", 0.0), Token(2, b" tran", 0.0), Token(3, b"scribe", 0.0), Token(4, b".", 0.0))
+    prefix = StablePrefix()
+    for _ in range(2):
+        prefix.receive_tokens(tokens)
+
+    assert [1] == ids(prefix)
+
+
 def test_a_contradiction_leaves_stable_text_and_shows_nothing_else() -> None:
     prefix = StablePrefix()
-    for words in ([1, 2], [1, 2], [1, 9, 9]):
+    for words in ([1, 2, 3], [1, 2, 3], [1, 9, 9]):
         unstable = prefix.receive_tokens(hypothesis(words).tokens)
 
     assert [1, 2] == ids(prefix)
@@ -41,7 +60,7 @@ def test_a_contradiction_leaves_stable_text_and_shows_nothing_else() -> None:
 
 def test_agreement_goes_on_after_a_contradiction() -> None:
     prefix = StablePrefix()
-    for words in ([1, 2], [1, 2], [9], [1, 2, 3], [1, 2, 3]):
+    for words in ([1, 2, 3], [1, 2, 3], [9], [1, 2, 3, 4], [1, 2, 3, 4]):
         prefix.receive_tokens(hypothesis(words).tokens)
 
     assert [1, 2, 3] == ids(prefix)

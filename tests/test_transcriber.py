@@ -124,18 +124,19 @@ def test_a_pause_that_ends_takes_the_early_final_back() -> None:
     assert ["11 12"] == [final.text for final in finals(replay(cut(audio, lambda: 480), [True]))]
 
 
-def test_jobs_carry_the_previous_hypothesis_as_draft() -> None:
+def test_jobs_carry_the_previous_hypothesis_stable_words_as_prefix() -> None:
     transcriber, model = Transcriber(LoudnessDetector()), ReadingModel()
-    drafts = []
+    given = []
     for chunk in cut(speech([11, 12, 13]), lambda: 1600):
         transcriber.receive_audio(chunk)
         if (job := transcriber.next_job()) is not None:
-            drafts.append(job.draft)
+            given.append((job.prefix, job.draft))
             transcriber.receive_hypothesis(job, model.decode(job))
 
-    assert drafts[0] == ()
-    assert (11,) in drafts
-    assert (11, 12) in drafts
+    assert given[0] == ((), ())
+    assert ((), (11,)) in given
+    assert ((11,), (12,)) in given
+    assert ((11, 12), (13,)) in given
 
 
 def test_lost_audio_is_reported_and_costs_nothing_else() -> None:
