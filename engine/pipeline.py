@@ -112,9 +112,8 @@ class _Run:
         return hypothesis
 
     async def _wait(self) -> None:
-        pending: set[asyncio.Future[Any]] = {f for f in (self._reading, self._decoding) if f is not None}
-        if self._has_source:
-            pending.add(self._stopping)
+        reading = (self._reading, self._stopping) if self._has_source else ()
+        pending: set[asyncio.Future[Any]] = {f for f in (*reading, self._decoding) if f is not None}
         if pending:
             await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
 
@@ -123,7 +122,7 @@ class _Run:
             decoding, self._decoding = self._decoding, None
             assert self._job is not None
             self._transcriber.receive_hypothesis(self._job, decoding.result())
-        if self._reading is not None and self._reading.done():
+        if self._has_source and self._reading is not None and self._reading.done():
             reading, self._reading = self._reading, None
             self._receive_reading(reading)
         if self._stopping.done() and self._has_source:
@@ -147,7 +146,6 @@ class _Run:
         self._has_source = False
         if self._reading is not None:
             self._reading.cancel()
-            self._reading = None
         self._transcriber.receive_eof()
 
     def _timed_events(self) -> list[TimedEvent]:
@@ -165,6 +163,7 @@ class _Run:
     async def _close(self) -> None:
         self._stopping.cancel()
         if self._reading is not None:
+            # A generator cannot be closed while it runs: let the cancellation arrive first.
             self._reading.cancel()
             await asyncio.wait({self._reading})
         await self._chunks.aclose()

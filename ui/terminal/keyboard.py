@@ -15,7 +15,7 @@ _LOCAL_FLAGS = 3
 @contextlib.contextmanager
 def silent_keyboard() -> Iterator[None]:
     """Keep what is typed, Ctrl-C's ^C too, from being echoed into the live lines; what was typed is thrown away."""
-    if sys.stdin is None or not sys.stdin.isatty() or not _is_in_foreground(sys.stdin.fileno()):
+    if not _is_ours():
         yield
         return
     descriptor = sys.stdin.fileno()
@@ -29,6 +29,11 @@ def silent_keyboard() -> Iterator[None]:
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
 
 
-def _is_in_foreground(descriptor: int) -> bool:
-    """A job in the background that changes the terminal is stopped by the system."""
-    return os.tcgetpgrp(descriptor) == os.getpgrp()
+def _is_ours() -> bool:
+    """Whether stdin is the keyboard, and this job is the one it types to: others that change it are stopped."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:  # a terminal, but not the one that controls this job
+        return False
