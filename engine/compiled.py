@@ -84,7 +84,7 @@ def compile_and_keep(path: Path, session: InferenceSession, build: Callable[[], 
             # Graphs are built in MAX's compiler context, which only the thread that imported MAX has by itself.
             with ensure_default_mlir_context():
                 compiled = session.compile(build())
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise ModelLoadError(
                 f"MAX could not compile {path.stem.rsplit('-', 1)[0]}: {error}. A full disk is the most frequent "
                 f"cause: MAX writes to {Path(tempfile.gettempdir())} and to your cache folder while it compiles."
@@ -118,7 +118,7 @@ def _keep(compiled: CompiledModel, path: Path) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             finished.replace(path)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # MAX reports a full disk as a ValueError
         raise _unwritable(path.parent, error) from error
 
 

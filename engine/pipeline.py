@@ -90,6 +90,7 @@ class _Run:
                 await self._wait()
                 for event in self._take_results():
                     yield event
+            yield TimedEvent(self._t_s(), self._status())
         finally:
             await self._close()
         if self._failure is not None:
@@ -149,12 +150,15 @@ class _Run:
         self._transcriber.receive_eof()
 
     def _timed_events(self) -> list[TimedEvent]:
-        t_s = 0.0 if self._started_at is None else self._clock() - self._started_at
+        t_s = self._t_s()
         events = [TimedEvent(t_s, event) for event in self._transcriber.events()]
         if events or t_s >= self._status_due_s:
             self._status_due_s = t_s + _STATUS_EVERY_S
             events.append(TimedEvent(t_s, self._status()))
         return events
+
+    def _t_s(self) -> float:
+        return 0.0 if self._started_at is None else self._clock() - self._started_at
 
     def _status(self) -> Status:
         core = self._transcriber

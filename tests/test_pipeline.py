@@ -1,0 +1,201 @@
+"""Where source, core and model meet: everything is final at the end, whatever ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator
+
+import numpy as np
+import pytest
+from fakes import ListSource, cut, hypothesis
+
+from engine.events import DecodeJob, Discarded, Final, Hypothesis, SpeechStarted, Status, TimedEvent
+from engine.options import StreamingOptions
+from engine.pipeline import transcribe
+from stream.audio import AudioChunk
+from stream.source import SourceError
+
+RATE = 16_000
+SILENCE = np.zeros(RATE, np.int16)
+
+
+def voice(duration_s: float = 1.0) -> np.ndarray:
+    """Sound that WebRTC's detector takes for a voice: pulses at 120 Hz through two resonances."""
+    n = int(duration_s * RATE)
+    pulses = np.zeros(n)
+    pulses[:: RATE // 120] = 1.0
+    t = np.arange(400) / RATE
+    throat = sum(np.exp(-t * 120) * np.sin(2 * np.pi * f * t) for f in (600, 1100, 2400))
+    sound = np.convolve(pulses, throat)[:n]
+    return (sound / np.abs(sound).max() * 8000).astype(np.int16)
+
+
+TALK = np.concatenate([SILENCE, voice(), SILENCE, voice(), SILENCE])
+
+
+class CountingModel:
+    """Hears in every utterance its number; remembers on which thread it was called, and how many at once."""
+
+    def __init__(self) -> None:
+        self.threads: set[str] = set()
+        self.n_at_once = 0
+        self.most_at_once = 0
+
+    def decode(self, job: DecodeJob) -> Hypothesis:
+        self.threads.add(threading.current_thread().name)
+        self.n_at_once += 1
+        self.most_at_once = max(self.most_at_once, self.n_at_once)
+        heard = hypothesis([10 + job.utterance_id])
+        self.n_at_once -= 1
+        return heard
+
+
+class EndlessSource:
+    """Speaks once, then waits for ever: a microphone nobody talks to."""
+
+    name = "endless"
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    async def chunks(self) -> AsyncGenerator[AudioChunk]:
+        try:
+            for chunk in cut(np.concatenate([SILENCE, voice()]), lambda: 1600):
+                yield chunk
+            await asyncio.Event().wait()
+        finally:
+            self.is_closed = True
+
+
+def run(source: ListSource, model: CountingModel, options: StreamingOptions | None = None) -> list[TimedEvent]:
+    async def collect() -> list[TimedEvent]:
+        return [timed async for timed in transcribe(source, model, options)]
+
+    return asyncio.run(collect())
+
+
+def texts(events: list[TimedEvent]) -> list[str]:
+    return [timed.event.text for timed in events if isinstance(timed.event, Final)]
+
+
+def test_every_utterance_becomes_final() -> None:
+    model = CountingModel()
+    source = ListSource(cut(TALK, lambda: 1600))
+    events = run(source, model)
+
+    assert ["11", "12"] == texts(events)
+    assert 2 == sum(isinstance(timed.event, SpeechStarted) for timed in events)
+    assert not [timed for timed in events if isinstance(timed.event, Discarded)]
+    assert source.is_closed
+
+
+def test_the_model_runs_on_one_thread_of_its_own_one_job_at_a_time() -> None:
+    model = CountingModel()
+    run(ListSource(cut(TALK, lambda: 1600)), model)
+
+    assert 1 == len(model.threads)
+    assert threading.main_thread().name not in model.threads
+    assert 1 == model.most_at_once
+
+
+def test_time_never_goes_back_and_status_tells_where_the_audio_is() -> None:
+    events = run(ListSource(cut(TALK, lambda: 1600)), CountingModel())
+    times = [timed.t_s for timed in events]
+    statuses = [timed.event for timed in events if isinstance(timed.event, Status)]
+
+    assert sorted(times) == times
+    assert len(TALK) / RATE == statuses[-1].now_s
+    assert 0.0 == statuses[-1].lag_s
+    assert not statuses[-1].is_speech
+
+
+def test_what_was_heard_is_final_before_a_source_fails() -> None:
+    source = ListSource(cut(TALK[: 2 * RATE], lambda: 1600), SourceError("the microphone is gone"))
+    events: list[TimedEvent] = []
+
+    async def collect() -> None:
+        async for timed in transcribe(source, CountingModel()):
+            events.append(timed)  # noqa: PERF401  # what came before the failure counts
+
+    with pytest.raises(SourceError, match="the microphone is gone"):
+        asyncio.run(collect())
+    assert ["11"] == texts(events)
+    assert source.is_closed
+
+
+def test_a_source_that_fails_at_once() -> None:
+    with pytest.raises(SourceError, match="no such device"):
+        run(ListSource([], SourceError("no such device")), CountingModel())
+
+
+def test_stopping_makes_final_what_was_heard() -> None:
+    source = EndlessSource()
+    events: list[TimedEvent] = []
+
+    async def stop_when_spoken() -> None:
+        stop = asyncio.Event()
+        async for timed in transcribe(source, CountingModel(), stop=stop):
+            events.append(timed)
+            if isinstance(timed.event, Status) and timed.event.now_s >= 2.0:
+                stop.set()
+
+    asyncio.run(stop_when_spoken())
+    assert ["11"] == texts(events)
+    assert source.is_closed
+
+
+def test_leaving_early_closes_the_source() -> None:
+    source = EndlessSource()
+
+    async def leave() -> None:
+        events = transcribe(source, CountingModel())
+        async for _ in events:
+            break
+        await events.aclose()
+
+    asyncio.run(leave())
+    assert source.is_closed
+    assert "model" not in {thread.name.split("_")[0] for thread in threading.enumerate()}
+
+
+def test_a_failing_model_is_not_silent() -> None:
+    class BrokenModel(CountingModel):
+        def decode(self, job: DecodeJob) -> Hypothesis:
+            raise RuntimeError(f"cannot decode utterance {job.utterance_id}")
+
+    with pytest.raises(RuntimeError, match="cannot decode utterance 1"):
+        run(ListSource(cut(TALK, lambda: 1600)), BrokenModel())
+
+
+def test_a_source_is_not_read_while_too_much_waits() -> None:
+    """A model that never answers until the source has stalled: the source must stall, or audio would pile up."""
+    chunks = cut(np.concatenate([voice(20.0), SILENCE] * 8), lambda: RATE)
+    n_read = 0
+    has_stalled = threading.Event()
+
+    class WatchedSource(ListSource):
+        async def chunks(self) -> AsyncGenerator[AudioChunk]:
+            nonlocal n_read
+            for chunk in chunks:
+                n_read += 1
+                asyncio.get_running_loop().call_later(0.2, lambda n=n_read: has_stalled.set() if n == n_read else None)
+                yield chunk
+
+    class WaitingModel(CountingModel):
+        def decode(self, job: DecodeJob) -> Hypothesis:
+            has_stalled.wait(30)
+            return super().decode(job)
+
+    read_before: list[int] = []
+
+    async def collect() -> list[str]:
+        events = []
+        async for timed in transcribe(WatchedSource([]), WaitingModel(), StreamingOptions(backlog_s=40.0)):
+            if has_stalled.is_set() and not read_before:
+                read_before.append(n_read)
+            events.append(timed)
+        return texts(events)
+
+    assert len(asyncio.run(collect())) == 8
+    assert 40 <= read_before[0] <= 70
