@@ -1,0 +1,43 @@
+"""Environments of the peers: made on demand, kept in the user's cache folder, apart from ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import platformdirs
+
+
+class PeerError(Exception):
+    """A peer cannot be set up or failed; the message says which and why."""
+
+
+def environment(name: str, requirements: tuple[str, ...]) -> Path:
+    """Return the Python of an environment that holds ``requirements``, made by this machine's pip where it is missing.
+
+    Raises:
+        PeerError: pip cannot install them.
+    """
+    folder = platformdirs.user_cache_path("max-whisper") / "peers" / name
+    python, ready = folder / "bin" / "python", folder / "ready"
+    wanted = "\n".join(requirements)
+    if ready.is_file() and ready.read_text(encoding="utf-8") == wanted:
+        return python
+    sys.stderr.write(f"Setting up {name} in {folder}, once.\n")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
+    for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], pip):
+        if subprocess.run(command, env=clean_variables(), check=False).returncode != 0:
+            raise PeerError(f"{name} could not be installed: the reasons are above; is there a network?")
+    ready.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def clean_variables() -> dict[str, str]:
+    """Return the environment variables as Python knows them.
+
+    MAX, once imported, sets PYTHONEXECUTABLE behind Python's back; a Python started with that forgets which environment
+    it belongs to, and its pip installs elsewhere.
+    """
+    return dict(os.environ)
