@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +55,7 @@ class ReadingModel:
 
 def read_words(audio: NDArray[np.int16]) -> list[int]:
     edges = np.flatnonzero(np.diff(audio.astype(np.int64), prepend=0, append=0))
-    runs = zip(edges[:-1], edges[1:], strict=True)
-    heard = [(int(audio[begin]) // 100, end - begin) for begin, end in runs if audio[begin]]
+    heard = [(int(audio[begin]) // 100, end - begin) for begin, end in pairwise(edges) if audio[begin]]
     return [word if n >= WORD_SAMPLES // 2 else word + 5 for word, n in heard]
 
 

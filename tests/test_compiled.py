@@ -110,7 +110,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_disk_that_is_full(path: Path) -> None:
-    with files_no_larger_than(1000), pytest.raises(ModelLoadError, match="cannot be kept in .*Make room"):
+    with files_no_larger_than(1000), pytest.raises(ModelLoadError, match=r"cannot be kept in .*Make room"):
         compile_and_keep(path, SESSION, doubling_graph)
 
     assert read_artifact(path) is None

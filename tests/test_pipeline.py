@@ -169,33 +169,27 @@ def test_a_failing_model_is_not_silent() -> None:
 
 
 def test_a_source_is_not_read_while_too_much_waits() -> None:
-    """A model that never answers until the source has stalled: the source must stall, or audio would pile up."""
+    """The model answers only once the source has stalled: it must stall, or audio would pile up without bound."""
     chunks = cut(np.concatenate([voice(20.0), SILENCE] * 8), lambda: RATE)
-    n_read = 0
+    n_read: list[int] = []
     has_stalled = threading.Event()
 
     class WatchedSource(ListSource):
         async def chunks(self) -> AsyncGenerator[AudioChunk]:
-            nonlocal n_read
-            for chunk in chunks:
-                n_read += 1
-                asyncio.get_running_loop().call_later(0.2, lambda n=n_read: has_stalled.set() if n == n_read else None)
+            loop = asyncio.get_running_loop()
+            for n, chunk in enumerate(chunks):
+                n_read.append(n)
+                loop.call_later(0.2, lambda seen=n: has_stalled.set() if seen == n_read[-1] else None)
                 yield chunk
 
     class WaitingModel(CountingModel):
         def decode(self, job: DecodeJob) -> Hypothesis:
             has_stalled.wait(30)
+            read_when_answered.append(len(n_read))
             return super().decode(job)
 
-    read_before: list[int] = []
+    read_when_answered: list[int] = []
+    events = run(WatchedSource([]), WaitingModel(), StreamingOptions(backlog_s=40.0))
 
-    async def collect() -> list[str]:
-        events = []
-        async for timed in transcribe(WatchedSource([]), WaitingModel(), StreamingOptions(backlog_s=40.0)):
-            if has_stalled.is_set() and not read_before:
-                read_before.append(n_read)
-            events.append(timed)
-        return texts(events)
-
-    assert len(asyncio.run(collect())) == 8
-    assert 40 <= read_before[0] <= 70
+    assert len(texts(events)) == 8
+    assert 40 <= read_when_answered[0] <= 70

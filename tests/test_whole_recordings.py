@@ -1,0 +1,56 @@
+"""Word error rate over whole recordings, through the path `max-whisper file` takes: no change may lose text unseen."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from pathlib import Path
+
+import jiwer
+import pytest
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from engine.events import Final
+from engine.model import WhisperModel
+from engine.options import StreamingOptions
+from engine.pipeline import transcribe
+from stream.file import FileSource
+
+pytestmark = [pytest.mark.max, pytest.mark.weights]
+
+normalize = EnglishTextNormalizer()
+
+
+@pytest.mark.parametrize(
+    ("recording", "most_errors", "longest_loss"),
+    [
+        # Measured 2026-11-23: 1.79 %, 3.74 %, 2.64 %.  The bounds leave room for another processor's rounding.
+        ("en_read_moonshine-two-cities", 0.03, 2),
+        ("en_talk_bush-columbia-address-2003-02-01", 0.045, 2),
+        ("en_talk_bush-radio-address-2008-11-01", 0.035, 2),
+    ],
+)
+def test_nothing_of_a_recording_is_lost(
+    model: WhisperModel, audio_folder: Path, recording: str, most_errors: float, longest_loss: int
+) -> None:
+    path = audio_folder / "long" / f"{recording}.flac"
+
+    errors = jiwer.process_words(normalize(transcript(audio_folder, path)), normalize(text_of(path, model)))
+
+    lost = [chunk.ref_end_idx - chunk.ref_start_idx for chunk in errors.alignments[0] if chunk.type == "delete"]
+    assert errors.wer <= most_errors
+    assert max(lost, default=0) <= longest_loss
+
+
+def text_of(path: Path, model: WhisperModel) -> str:
+    async def finals() -> list[str]:
+        events = transcribe(FileSource(path), model, StreamingOptions(partials=False))
+        return [timed.event.text async for timed in events if isinstance(timed.event, Final)]
+
+    return " ".join(asyncio.run(finals()))
+
+
+def transcript(audio_folder: Path, path: Path) -> str:
+    with (audio_folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        row = next(row for row in csv.DictReader(file) if row["file"].endswith(path.name))
+    return (audio_folder.parent / row["transcript"]).read_text(encoding="utf-8")
