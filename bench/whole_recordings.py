@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.model import WhisperModel
-from engine.options import StreamingOptions
+from engine.options import FOR_RECORDINGS
 from engine.pipeline import transcribe
 from stream.file import FileSource
 from ui.report import final_text, word_errors
@@ -93,7 +93,7 @@ class MaxWhisper:
         """Return the finals of a recording, and the seconds from the file's name to the last of them."""
 
         async def finals() -> str:
-            events = transcribe(FileSource(path), self._model, StreamingOptions(partials=False))
+            events = transcribe(FileSource(path), self._model, FOR_RECORDINGS)
             return final_text([timed async for timed in events])
 
         began = time.perf_counter()

@@ -6,6 +6,7 @@ weights are known from its own construction.  Pre-norm transformer as in whisper
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from max.dtype import DType
@@ -14,6 +15,11 @@ from max.nn.attention import MHAMaskVariant
 from max.nn.kernels import flash_attention_gpu, masked_flash_attention_gpu
 
 LAYER_NORM_EPSILON = 1e-5
+
+# Importing MAX's kernels sets these behind os.environ's back, and a Python that this process starts would leave its
+# virtual environment.
+for _variable in {"PYTHONEXECUTABLE", "PYTHONPATH"} - set(os.environ):
+    os.unsetenv(_variable)
 
 
 @dataclass(frozen=True, slots=True)

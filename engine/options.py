@@ -54,3 +54,8 @@ class StreamingOptions:
             raise ValueError(
                 f"backlog_s must be at least the longest utterance ({self.gate.longest_s} s), got {self.backlog_s}"
             )
+
+
+FOR_RECORDINGS = StreamingOptions(partials=False, gate=GateOptions(hangover_ms=2000))
+"""For what is not spoken now: nobody waits for the end of a sentence, so Whisper gets as much of the talk around each
+word as fits its window, which costs it fewer errors (docs/decisions/0007-patient-gate.md)."""

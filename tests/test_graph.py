@@ -5,6 +5,8 @@ A small model with random weights, so that nothing is right by luck; sizes diffe
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -196,3 +198,8 @@ def logprobs_of(decoder: WindowDecoder, passes: list[int]) -> NDArray:
 def log_softmax(x: NDArray) -> NDArray:
     shifted = x - x.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def test_a_python_started_by_this_process_keeps_its_environment() -> None:
+    prefix = subprocess.check_output([sys.executable, "-c", "import sys; print(sys.prefix)"], text=True)
+    assert prefix.strip() == sys.prefix

@@ -2,11 +2,9 @@
 
 import asyncio
 import builtins
-import subprocess
 import sys
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -282,20 +280,11 @@ def test_without_portaudio_the_error_says_how_to_install_it(monkeypatch: pytest.
     monkeypatch.setattr(builtins, "__import__", import_without_portaudio)
     with pytest.raises(SourceError) as caught:
         list_devices()
-    for line in ("apt install libportaudio2", "dnf install portaudio", "brew install portaudio"):
-        assert line in str(caught.value)
+    remedies = ("apt install libportaudio2", "dnf install portaudio", "brew install portaudio")
+    assert [remedy for remedy in remedies if remedy not in str(caught.value)] == []
 
 
 @pytest.mark.parametrize("option", ["backlog_s", "stall_s"])
 def test_options_name_what_is_wrong(option: str) -> None:
     with pytest.raises(ValueError, match=f"{option} must be > 0, got 0"):
         Microphone(**{option: 0})
-
-
-@pytest.mark.mic
-def test_a_real_sound_server_is_recorded_without_loss() -> None:
-    script = Path(__file__).with_name("live_microphone.py")
-    finished = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
-    if "skipped:" in finished.stdout:
-        pytest.skip(finished.stdout.strip())
-    assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from engine.options import StreamingOptions
+from engine.options import FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
 from ui.captions import Keeper, Sink, Stdout, caption
@@ -47,11 +47,11 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
         return EXIT_FAILED
     with _files(arguments, None) as files:
         model = load_model(arguments)
+        options = StreamingOptions() if arguments.paced else FOR_RECORDINGS
         codes = []
         for source in readable:
             if len(sources) > 1:
                 _print_heading(source.name, arguments)
-            options = StreamingOptions(partials=arguments.paced)
             codes.append(_caption(source, model, options, files, arguments, source.duration_s))
             if codes[-1] == EXIT_INTERRUPTED:
                 return EXIT_INTERRUPTED

@@ -1,0 +1,217 @@
+"""The commands from their arguments to exit code, stdout, stderr and files, with a model that needs no MAX."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes_ui import SAMPLE, SAMPLE_LINES, CountingModel, Load
+
+from engine.errors import ModelLoadError
+from ui import commands
+from ui.cli import main
+
+ROOT = Path(__file__).parents[2]
+RECORDING_LINES = SAMPLE_LINES[:2]
+"""A recording is cut at long pauses only."""
+RECORDING_TEXT = "".join(line + "\n" for line in RECORDING_LINES)
+needs_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_file_becomes_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["file", str(SAMPLE)]) == 0
+    assert capfd.readouterr() == (RECORDING_TEXT, "")
+
+
+def test_a_bad_file_costs_the_exit_code_and_not_the_others(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["file", str(tmp_path / "none.mp3"), str(SAMPLE)]) == 1
+    out, err = capfd.readouterr()
+    assert out == RECORDING_TEXT
+    assert err == f"max-whisper: {tmp_path / 'none.mp3'} does not exist: check the name and the folder\n"
+
+
+def test_no_good_file_needs_no_model(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "load_model", lambda arguments: pytest.fail("loaded"))
+    assert main(["file", str(tmp_path / "none.mp3")]) == 1
+
+
+def test_what_was_heard_of_a_broken_file_is_not_lost(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.flac"
+    broken.write_bytes(SAMPLE.read_bytes()[:300_000])
+    assert main(["file", str(broken), str(SAMPLE)]) == 1
+    out, err = capfd.readouterr()
+    assert out.startswith("Heard 1.\n")
+    assert out.endswith(RECORDING_TEXT)
+    assert "broke off at" in err
+
+
+def test_the_transcript_and_the_events_go_into_files(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text, events = tmp_path / "talk.txt", tmp_path / "talk.jsonl"
+    assert main(["file", str(SAMPLE), "--output", str(text), "--events", str(events)]) == 0
+    assert text.read_text() == RECORDING_TEXT
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    assert [line["text"] for line in lines if line["kind"] == "final"] == RECORDING_LINES
+    assert capfd.readouterr().out == RECORDING_TEXT
+
+
+def test_events_on_stdout_stand_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--no-pacing", "--events", "-"]) == 0
+    out, err = capfd.readouterr()
+    assert {json.loads(line)["kind"] for line in out.splitlines()} >= {"speech_started", "partial", "final", "status"}
+    assert "word error rate" in err
+
+
+def test_an_old_transcript_is_kept(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = tmp_path / "talk.txt"
+    text.write_text("yesterday\n")
+    assert main(["file", str(SAMPLE), "--output", str(text)]) == 1
+    assert text.read_text() == "yesterday\n"
+    assert capfd.readouterr().err.endswith("holds text already: give --overwrite to replace it, or another file\n")
+    assert main(["file", str(SAMPLE), "--output", str(text), "--overwrite"]) == 0
+    assert text.read_text() == RECORDING_TEXT
+
+
+def test_a_place_that_cannot_be_written_is_told_at_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert main(["file", str(SAMPLE), "--events", str(tmp_path / "file" / "x")]) == 1
+    assert capfd.readouterr().err.startswith(f"max-whisper: {tmp_path / 'file' / 'x'} cannot be written: Not a dir")
+
+
+@needs_full_disk
+def test_a_full_disk_does_not_end_the_captions(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["file", str(SAMPLE), "--output", "/dev/full", "--events", "/dev/full"]) == 0
+    out, err = capfd.readouterr()
+    assert out == RECORDING_TEXT
+    told = (
+        "max-whisper: /dev/full is no longer written (No space left on device): make room there.  The captions go on."
+    )
+    assert err == f"{told}\n{told}\n"
+
+
+@needs_full_disk
+def test_a_full_disk_behind_stdout_ends_them(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["file", str(SAMPLE)]) == 1
+    assert "standard output cannot be written (No space left on device)" in capfd.readouterr().err
+
+
+def test_a_reader_that_left_ends_them_quietly(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert main(["file", str(SAMPLE)]) == 141
+    assert capfd.readouterr().err == ""
+
+
+def test_without_a_stdout_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["file", str(SAMPLE)]) == 0
+    sys.stdout.close()
+
+
+def test_a_terminal_shows_the_live_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert main(["file", str(SAMPLE), str(SAMPLE)]) == 0
+    shown = terminal.getvalue()
+    assert shown.count("sample.flac") == 2
+    assert shown.count("Heard 2.") == 2
+    assert "counting on abacus" in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+@pytest.mark.parametrize(("term", "options"), [("xterm", ["--plain"]), ("dumb", [])])
+def test_plain_lines_where_wanted(monkeypatch: pytest.MonkeyPatch, term: str, options: list[str]) -> None:
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert main(["file", *options, str(SAMPLE)]) == 0
+    assert terminal.getvalue() == RECORDING_TEXT
+
+
+def test_the_demo_measures_itself(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--no-pacing"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[:4] == SAMPLE_LINES
+    assert lines[4].startswith("word error rate: ")
+    assert lines[-1] == "ran on: abacus (Whisper counting on MAX)"
+
+
+def test_an_unforeseen_error_is_logged_and_no_traceback_is_shown(
+    load: Load, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(n_jobs_before: int) -> None:
+        raise ZeroDivisionError("no such number")
+
+    load(CountingModel(fail))
+    assert main(["file", str(SAMPLE)]) == 1
+    log = tmp_path / "log" / "crash.log"
+    assert "ZeroDivisionError: no such number" in log.read_text()
+    fault = "max-whisper: this is a fault of the program: ZeroDivisionError('no such number'). "
+    assert capfd.readouterr() == ("", fault + f"The details are in {log}; please report them.\n")
+
+
+def test_a_model_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def fail(arguments: object) -> None:
+        raise ModelLoadError("There is no GPU. Run with --compute cpu.")
+
+    monkeypatch.setattr(commands, "load_model", fail)
+    assert main(["file", str(SAMPLE)]) == 1
+    assert capfd.readouterr() == ("", "max-whisper: There is no GPU. Run with --compute cpu.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["file"],
+        ["sing"],
+        ["pipe", "--rate", "0"],
+        ["pipe", "--channels", "two"],
+        ["file", "a.mp3", "--compute", "tpu"],
+    ],
+)
+def test_wrong_usage(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: max-whisper" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["file", "mic", "pipe", "demo", "devices"])
+def test_every_command_explains_itself(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([command, "--help"])
+    assert exit_.value.code == 0
+    assert capfd.readouterr().out.startswith(f"usage: max-whisper {command}")
+
+
+@pytest.mark.parametrize("argument", ["--help", "devices"])
+def test_what_must_answer_at_once_imports_nothing_heavy(argument: str) -> None:
+    script = f"""
+import contextlib, sys
+from ui.cli import main
+with contextlib.suppress(SystemExit):
+    main(["{argument}"])
+sys.exit(sorted({{"max", "av", "jiwer", "engine.model"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "[]\n"

@@ -1,0 +1,184 @@
+"""The commands that listen, and Ctrl-C: exit code, stdout, stderr and files, with a model that needs no MAX."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+from fakes_ui import SAMPLE, SAMPLE_LINES, CountingModel, Load, signalling
+
+from stream import microphone
+from stream.audio import AudioChunk
+from stream.file import FileSource
+from stream.source import SourceError
+from ui import commands
+from ui.cli import main
+
+SAMPLE_TEXT = "".join(line + "\n" for line in SAMPLE_LINES)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_finishes_what_was_heard(number: int, load: Load, capfd: pytest.CaptureFixture[str]) -> None:
+    load(CountingModel(signalling(number, n_times=1)))
+    assert main(["file", "--paced", str(SAMPLE)]) == 130
+    assert capfd.readouterr() == ("Heard 1.\n", "")
+
+
+def test_ctrl_c_twice_quits(load: Load, capfd: pytest.CaptureFixture[str]) -> None:
+    load(CountingModel(signalling(signal.SIGINT, n_times=2)))
+    assert main(["file", "--paced", str(SAMPLE)]) == 130
+    assert capfd.readouterr().err == ""
+
+
+def test_ctrl_c_leaves_the_other_files(load: Load, capfd: pytest.CaptureFixture[str]) -> None:
+    load(CountingModel(signalling(signal.SIGINT, n_times=1)))
+    assert main(["file", "--paced", str(SAMPLE), str(SAMPLE)]) == 130
+    assert capfd.readouterr().out == "Heard 1.\n"
+
+
+class SilentPipe(io.RawIOBase):
+    """A pipe on which nothing arrives but the user's Ctrl-C."""
+
+    def __init__(self) -> None:
+        self.end = threading.Event()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        os.kill(os.getpid(), signal.SIGINT)
+        self.end.wait()
+        return b""
+
+
+def test_ctrl_c_while_nothing_arrives(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    pipe = SilentPipe()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=pipe))
+    code = main(["pipe"])
+    pipe.end.set()
+    assert code == 130
+    assert capfd.readouterr() == ("", "")
+
+
+def pcm(tmp_path: Path) -> Path:
+    """The sample as raw 16-bit PCM."""
+    resampler = av.AudioResampler("s16", "mono", 16_000)
+    with av.open(SAMPLE) as container:
+        frames = [frame for decoded in container.decode(audio=0) for frame in resampler.resample(decoded)]
+    path = tmp_path / "sample.pcm"
+    path.write_bytes(np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype("<i2").tobytes())
+    return path
+
+
+def test_a_pipe_becomes_lines(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pcm(tmp_path).open("rb") as pipe:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=pipe))
+        assert main(["pipe"]) == 0
+    assert capfd.readouterr() == (SAMPLE_TEXT, "")
+
+
+def test_without_a_stdin_a_pipe_says_so(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["pipe"]) == 1
+    assert capfd.readouterr().err.startswith("max-whisper: standard input is no pipe: send raw 16-bit PCM into it")
+
+
+class SampleMicrophone:
+    """A microphone before which the sample is played; pulled out at its end."""
+
+    name = "sample"
+
+    def __init__(self, device: str | None) -> None:
+        self._source = FileSource(SAMPLE)
+        self._device = device
+
+    async def chunks(self) -> AsyncGenerator[AudioChunk]:
+        if self._device == "none":
+            raise SourceError("'none' fits no microphone; choose one by its number:\n  0  sample")
+        async for chunk in self._source.chunks():
+            yield chunk
+        raise SourceError("the microphone 'sample' went away: plug it in again, or choose another")
+
+
+@pytest.fixture
+def _sample_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(microphone, "Microphone", SampleMicrophone)
+
+
+@pytest.mark.usefixtures("_sample_microphone")
+def test_what_a_microphone_heard_is_saved(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["mic"]) == 1
+    saved = tmp_path / "saved" / "now.txt"
+    assert saved.read_text() == SAMPLE_TEXT
+    out, err = capfd.readouterr()
+    assert out == SAMPLE_TEXT
+    assert err == (
+        "max-whisper: the microphone 'sample' went away: plug it in again, or choose another\n"
+        f"max-whisper: the transcript is in {saved}\n"
+    )
+
+
+@pytest.mark.usefixtures("_sample_microphone")
+def test_output_takes_the_place_of_the_saved_transcript(tmp_path: Path) -> None:
+    main(["mic", "--output", str(tmp_path / "talk.txt")])
+    assert (tmp_path / "talk.txt").read_text() == SAMPLE_TEXT
+    assert not (tmp_path / "saved").exists()
+
+
+@pytest.mark.usefixtures("_sample_microphone")
+def test_nothing_is_saved_when_it_is_not_wanted(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    main(["mic", "--no-save"])
+    assert not (tmp_path / "saved").exists()
+    assert "transcript" not in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("_sample_microphone")
+def test_where_nothing_was_said_no_empty_file_is_left(load: Load, tmp_path: Path) -> None:
+    load(CountingModel(words=0))
+    main(["mic"])
+    assert list((tmp_path / "saved").iterdir()) == []
+
+
+@pytest.mark.usefixtures("_sample_microphone")
+def test_ctrl_c_is_how_a_microphone_ends(load: Load, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    load(CountingModel(signalling(signal.SIGINT, n_times=1)))
+    assert main(["mic"]) == 0
+    out, err = capfd.readouterr()
+    assert out.startswith("Heard 1.\n")
+    assert err == f"max-whisper: the transcript is in {tmp_path / 'saved' / 'now.txt'}\n"
+
+
+@pytest.mark.usefixtures("_sample_microphone")
+def test_an_unknown_microphone_needs_no_model(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "load_model", lambda arguments: pytest.fail("loaded"))
+    assert main(["mic", "--device", "none"]) == 1
+    assert "'none' fits no microphone" in capfd.readouterr().err
+
+
+def test_microphones_are_listed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    listed = [
+        microphone.InputDevice(index=0, name="HDA [front]", n_channels=2, rate=48_000, is_default=False),
+        microphone.InputDevice(index=7, name="USB mic", n_channels=1, rate=44_100, is_default=True),
+    ]
+    monkeypatch.setattr("ui.devices.list_devices", lambda: listed)
+    assert main(["devices"]) == 0
+    assert [line.split() for line in capfd.readouterr().out.splitlines()] == [
+        ["N", "NAME", "CHANNELS", "RATE"],
+        ["0", "HDA", "[front]", "2", "48000", "Hz"],
+        ["7", "USB", "mic", "1", "44100", "Hz", "default"],
+        [],
+        ["max-whisper", "mic", "--device", "7"],
+    ]
