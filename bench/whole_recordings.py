@@ -197,7 +197,7 @@ def main() -> int:
     except PeerError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=120)
     console.print(table_of(scores, n_runs))
     for one in scores:
         console.print(

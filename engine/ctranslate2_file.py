@@ -7,7 +7,6 @@ and the bytes.  Every length is held against what is left of the file before any
 
 from __future__ import annotations
 
-import math
 import mmap
 import struct
 from pathlib import Path
@@ -66,9 +65,11 @@ class _Reader:
         if dtype is None:
             raise self._error(f"stores {name!r} with element type {code}: convert the model to float16 or float32")
         content = self._take(self._number("I"))
-        if len(content) != math.prod(shape) * np.dtype(dtype).itemsize:
-            raise self._error(f"gives {name!r} {len(content)} bytes for shape {shape}: get the model again")
-        return name, np.frombuffer(content, dtype).reshape(shape)
+        try:
+            return name, np.frombuffer(content, dtype).reshape(shape)
+        except ValueError as error:
+            what = f"gives {name!r} {len(content)} bytes for shape {shape[:8]}: get the model again"
+            raise self._error(what) from error
 
     def _string(self) -> str:
         try:

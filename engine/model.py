@@ -11,6 +11,7 @@ from engine.checkpoint import Checkpoint, default_checkpoint_folder, read_checkp
 from engine.config import ModelDimensions
 from engine.decoding import DecodedText, DecodingTask, Filter, decode_greedily
 from engine.devices import choose_compute
+from engine.errors import CheckpointError
 from engine.events import DecodeJob, Hypothesis, Token
 from engine.guards import is_loop
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
@@ -62,6 +63,9 @@ class WhisperModel:
         on_progress(LoadProgress("Reading the model", 1, 3, False, 0.3))
         checkpoint = read_checkpoint(default_checkpoint_folder() if folder is None else folder)
         tokenizer = Tokenizer(checkpoint.vocabulary)
+        if tokenizer.is_multilingual:
+            what = f"{checkpoint.name} is multilingual, and languages cannot be chosen yet"
+            raise CheckpointError(f"{what}: give the folder of an English-only model, whose name ends in .en")
         filters = filter_table(checkpoint, tokenizer)
         networks = Networks(checkpoint, tokenizer.no_speech, filters, compute, on_progress)
         return cls(checkpoint.name, compute.name, tokenizer, networks)

@@ -35,6 +35,8 @@ def test_refuses_a_file_cut_anywhere(tmp_path: Path):
         (header("a", (8,), 9, 16) + bytes(16), "stores 'a' with element type 9"),
         (header("a", (8,), 4, 12) + bytes(12), "gives 'a' 12 bytes for shape [8]"),
         (header("a", (2**32 - 1,) * 3, 4, 16) + bytes(16), "gives 'a' 16 bytes"),
+        (header("a", (1,) * 255, 4, 2) + bytes(2), "gives 'a' 2 bytes for shape [1, 1, 1, 1, 1, 1, 1, 1]"),
+        (header("a", (0, 2**32 - 1, 2**32 - 1, 2**32 - 1), 4, 0), "gives 'a' 0 bytes"),
         (header("a", (2**31 - 1,), 4, 2**32 - 2), "in the middle of its content"),
         (struct.pack("<H", 2) + b"\xff\0", "a name in it is no text"),
     ],

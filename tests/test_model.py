@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from speech import read_clip
 
+from engine.errors import CheckpointError
 from engine.events import DecodeJob, Hypothesis
 from engine.model import WhisperModel
 from engine.utterance import text_of
@@ -60,3 +62,9 @@ def test_silence_is_nothing(model: WhisperModel) -> None:
     decoded = model.decode_window(np.zeros(16_000, np.int16))
 
     assert decoded.no_speech_prob > 0.5
+
+
+def test_a_multilingual_checkpoint_is_refused_before_anything_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.model.Tokenizer", lambda vocabulary: SimpleNamespace(is_multilingual=True))
+    with pytest.raises(CheckpointError, match="is multilingual, and languages cannot be chosen yet: give the folder"):
+        WhisperModel.load(device="cpu")
