@@ -1,7 +1,5 @@
 """``python -m ui`` is ``max-whisper``."""
 
-import sys
+from ui.cli import run
 
-from ui.cli import main
-
-sys.exit(main())
+run()

@@ -6,13 +6,16 @@ Nothing heavy is imported before a command needs it, so that --help answers at o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_READER_GONE, OutputError, complain, report_crash
+from ui.interrupts import held_interrupts
 
 _EXAMPLES = """\
 examples:
@@ -35,8 +38,8 @@ _Commands = argparse._SubParsersAction  # argparse has no public name for it
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; every error a user can cause ends here as one line."""
     _open_closed_streams()
-    arguments = _parser().parse_args(argv)
     try:
+        arguments = _parser().parse_args(argv)
         # While nothing listens yet, a SIGTERM is a Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         return _run(arguments)
@@ -50,6 +53,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
+def run() -> NoReturn:
+    """Be the program: run it and leave at once.
+
+    Python's own way out takes threads down with it, and one that is inside MAX then aborts the whole process.
+    """
+    try:
+        code = main()
+    except SystemExit as error:  # argparse's, for --help and wrong usage
+        code = error.code if isinstance(error.code, int) else EXIT_FAILED
+    with contextlib.suppress(OSError, KeyboardInterrupt):
+        sys.stderr.flush()
+        sys.stdout.flush()
+    os._exit(code)
+
+
 def _open_closed_streams() -> None:
     """Where the program was started with >&- or 2>&-, write to nowhere."""
     if sys.stdout is None:
@@ -60,12 +78,12 @@ def _open_closed_streams() -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "devices":
-        from ui.devices import print_microphones
-
+        with held_interrupts():
+            from ui.devices import print_microphones
         print_microphones()
         return EXIT_OK
-    from ui import commands
-
+    with held_interrupts():
+        from ui import commands
     return commands.COMMANDS[arguments.command](arguments)
 
 

@@ -21,6 +21,7 @@ from ui.captions import Keeper, Sink, Stdout, caption
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OutputError, complain
 from ui.formats.event_lines import EventLineWriter
 from ui.formats.text import TextWriter, printable
+from ui.interrupts import held_interrupts
 from ui.loading import load_with_progress
 from ui.paths import new_transcript_path
 from ui.terminal.keyboard import silent_keyboard
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 def transcribe_files(arguments: argparse.Namespace) -> int:
     """``max-whisper file``: each file in turn; one that cannot be read costs the exit code, not the others."""
-    from stream.file import FileSource
-
+    with held_interrupts():
+        from stream.file import FileSource
     sources = [FileSource(path, paced=arguments.paced) for path in arguments.paths]
     # What comes through a named pipe comes once.
     readable = [
@@ -60,8 +61,8 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
 
 def transcribe_microphone(arguments: argparse.Namespace) -> int:
     """``max-whisper mic``: until Ctrl-C; the transcript is saved as it goes."""
-    from stream.microphone import Microphone
-
+    with held_interrupts():
+        from stream.microphone import Microphone
     # Where nothing can be recorded, that is told before the model is loaded.
     if not asyncio.run(_can_be_read(Microphone(arguments.device))):
         return EXIT_FAILED
@@ -77,8 +78,8 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
 
 def transcribe_pipe(arguments: argparse.Namespace) -> int:
     """``max-whisper pipe``: until the writer closes its end."""
-    from stream.pipe import PipeSource
-
+    with held_interrupts():
+        from stream.pipe import PipeSource
     stream = None if sys.stdin is None else sys.stdin.buffer
     if stream is None or stream.isatty():
         raise SourceError("standard input is no pipe: send raw 16-bit PCM into it, for example with ffmpeg -f s16le")
@@ -90,10 +91,10 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
 
 def demonstrate(arguments: argparse.Namespace) -> int:
     """``max-whisper demo``: the sample through the path a microphone takes, and what was measured."""
-    from stream.file import FileSource
-    from ui.demo import Recorder, sample_folder
-    from ui.report import print_rows, read_script, report_rows
-
+    with held_interrupts():
+        from stream.file import FileSource
+        from ui.demo import Recorder, sample_folder
+        from ui.report import print_rows, read_script, report_rows
     script = read_script(sample_folder())
     recorder = Recorder()
     source = FileSource(sample_folder() / "sample.flac", paced=not arguments.no_pacing)
@@ -118,7 +119,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 def load_model(arguments: argparse.Namespace) -> WhisperModel:
     """Bring up the model the arguments name, showing how far it is."""
     # MAX must be imported on the main thread: it ends its compiler's context on the thread that began it.
-    from engine.model import WhisperModel
+    with held_interrupts():
+        from engine.model import WhisperModel
 
     def load(on_progress: OnProgress) -> WhisperModel:
         return WhisperModel.load(arguments.model, device=arguments.compute, on_progress=on_progress)

@@ -1,0 +1,53 @@
+"""Ctrl-C at any moment of the start: no crash, no traceback, exit code 130."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ui.interrupts import held_interrupts
+
+ROOT = Path(__file__).parents[1]
+PROGRAM = "import sys, ui.cli; print('up', file=sys.stderr, flush=True); ui.cli.run()"
+
+
+def test_an_interrupt_waits_for_the_end_of_the_block() -> None:
+    passed = []
+
+    def interrupt_inside() -> None:
+        with held_interrupts():
+            signal.raise_signal(signal.SIGINT)
+            passed.append("the signal")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_inside()
+    assert passed == ["the signal"]
+
+
+def test_a_program_started_in_the_block_is_not_interrupted() -> None:
+    interrupt_itself = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('alive')"
+    with held_interrupts():
+        assert subprocess.check_output([sys.executable, "-c", interrupt_itself]) == b"alive\n"
+
+
+@pytest.mark.max
+@pytest.mark.weights
+@pytest.mark.parametrize("delay_s", [0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+def test_the_program_ends_quietly(delay_s: float) -> None:
+    """The delays fall into its imports, those of MAX, and the loading of the model; where exactly does not matter."""
+    command = [sys.executable, "-c", PROGRAM, "file", "--paced", "ui/sample/sample.flac"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        assert program.stderr.readline() == "up\n"
+        time.sleep(delay_s)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert "terminate" not in err
