@@ -29,11 +29,11 @@ mic: $(READY) ## live captions from the microphone (ARGS="--device NAME")
 test: $(READY) ## every test this machine can run (ARGS="-m 'not max'" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(READY) ## format, lint, types, and the tests that need no MAX
+check: $(READY) ## format, lint, types, and the tests that need neither MAX nor weights
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not max and not mic and not gpu" $(ARGS)
+	@$(BIN)/python -m pytest -q -m "not max and not weights and not mic and not gpu" $(ARGS)
 
 bench: $(READY) ## measure against the peers, each in an environment of its own (ARGS=--quick)
 	@$(BIN)/python bench/whole_recordings.py $(ARGS)

@@ -100,7 +100,7 @@ def test_leaves_the_audio_as_it_was():
 
 
 def test_equals_the_definition_on_real_recordings(audio_folder: Path):
-    recordings = [*clips(audio_folder, "wer")[:4], *clips(audio_folder, "nonspeech", "zxx")[:8]]
-    assert len(recordings) == 12
+    recordings = [*clips(audio_folder, "wer")[:2], *clips(audio_folder, "nonspeech", "zxx")[:4]]
+    assert len(recordings) == 6
     for path in recordings:
         assert largest_error(read_clip(path)) < TOLERANCE, path.name

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,17 +26,66 @@ from ui.cli import main
 SAMPLE_TEXT = "".join(line + "\n" for line in SAMPLE_LINES)
 
 
+def pcm() -> bytes:
+    """The sample as raw 16-bit PCM."""
+    resampler = av.AudioResampler("s16", "mono", 16_000)
+    with av.open(SAMPLE) as container:
+        frames = [frame for decoded in container.decode(audio=0) for frame in resampler.resample(decoded)]
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype("<i2").tobytes()
+
+
+class OpenPipe(io.RawIOBase):
+    """A pipe that gives ``content`` at once, then nothing; ``at_silence`` is called when that is read."""
+
+    def __init__(self, content: bytes = b"", at_silence: Callable[[], None] = lambda: None) -> None:
+        self._content = io.BytesIO(content)
+        self._at_silence = at_silence
+        self.end = threading.Event()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._content.read(size)
+        if not content:
+            self._at_silence()
+            self.end.wait()
+        return content
+
+
+@pytest.fixture
+def run_pipe(monkeypatch: pytest.MonkeyPatch) -> Callable[[OpenPipe], int]:
+    def run(pipe: OpenPipe) -> int:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=pipe))
+        try:
+            return main(["pipe"])
+        finally:
+            pipe.end.set()
+
+    return run
+
+
+RunPipe = Callable[[OpenPipe], int]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_finishes_what_was_heard(number: int, load: Load, capfd: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_finishes_what_was_heard(
+    number: int, load: Load, run_pipe: RunPipe, capfd: pytest.CaptureFixture[str]
+) -> None:
     load(CountingModel(signalling(number, n_times=1)))
-    assert main(["file", "--paced", str(SAMPLE)]) == 130
+    assert run_pipe(OpenPipe(pcm()[:32_000])) == 130
     assert capfd.readouterr() == ("Heard 1.\n", "")
 
 
-def test_ctrl_c_twice_quits(load: Load, capfd: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_twice_quits(load: Load, run_pipe: RunPipe, capfd: pytest.CaptureFixture[str]) -> None:
     load(CountingModel(signalling(signal.SIGINT, n_times=2)))
-    assert main(["file", "--paced", str(SAMPLE)]) == 130
+    assert run_pipe(OpenPipe(pcm()[:32_000])) == 130
     assert capfd.readouterr().err == ""
+
+
+def test_ctrl_c_while_nothing_arrives(run_pipe: RunPipe, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_pipe(OpenPipe(at_silence=lambda: os.kill(os.getpid(), signal.SIGINT))) == 130
+    assert capfd.readouterr() == ("", "")
 
 
 def test_ctrl_c_leaves_the_other_files(load: Load, capfd: pytest.CaptureFixture[str]) -> None:
@@ -45,46 +94,9 @@ def test_ctrl_c_leaves_the_other_files(load: Load, capfd: pytest.CaptureFixture[
     assert capfd.readouterr().out == "Heard 1.\n"
 
 
-class SilentPipe(io.RawIOBase):
-    """A pipe on which nothing arrives but the user's Ctrl-C."""
-
-    def __init__(self) -> None:
-        self.end = threading.Event()
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        os.kill(os.getpid(), signal.SIGINT)
-        self.end.wait()
-        return b""
-
-
-def test_ctrl_c_while_nothing_arrives(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    pipe = SilentPipe()
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=pipe))
-    code = main(["pipe"])
-    pipe.end.set()
-    assert code == 130
-    assert capfd.readouterr() == ("", "")
-
-
-def pcm(tmp_path: Path) -> Path:
-    """The sample as raw 16-bit PCM."""
-    resampler = av.AudioResampler("s16", "mono", 16_000)
-    with av.open(SAMPLE) as container:
-        frames = [frame for decoded in container.decode(audio=0) for frame in resampler.resample(decoded)]
-    path = tmp_path / "sample.pcm"
-    path.write_bytes(np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype("<i2").tobytes())
-    return path
-
-
-def test_a_pipe_becomes_lines(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    with pcm(tmp_path).open("rb") as pipe:
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=pipe))
-        assert main(["pipe"]) == 0
+def test_a_pipe_becomes_lines(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(pcm())))
+    assert main(["pipe"]) == 0
     assert capfd.readouterr() == (SAMPLE_TEXT, "")
 
 
