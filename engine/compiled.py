@@ -20,6 +20,7 @@ import platformdirs
 from max._mlir_context import ensure_default_mlir_context
 from max.engine import CompiledModel, InferenceSession, read
 from max.graph import Graph
+from mojo.paths import MojoCompilationError
 
 from engine.errors import ModelLoadError
 
@@ -42,8 +43,9 @@ def artifact_path(name: str, *shaping: str) -> Path:
         shaping: whatever shapes the code beside the graph's source and MAX's version.
     """
     digest = hashlib.sha256(importlib.metadata.version("max").encode())
-    for source in ("graph.py", "layers.py"):
-        digest.update(Path(__file__).with_name(source).read_bytes())
+    here = Path(__file__).parent
+    for source in (here / "graph.py", here / "layers.py", *sorted((here / "kernels").glob("*.mojo"))):
+        digest.update(source.read_bytes())
     for part in shaping:
         digest.update(b"\0" + part.encode())
     return cache_folder() / f"{name}-{digest.hexdigest()[:24]}.mef"
@@ -84,7 +86,7 @@ def compile_and_keep(path: Path, session: InferenceSession, build: Callable[[], 
             # Graphs are built in MAX's compiler context, which only the thread that imported MAX has by itself.
             with ensure_default_mlir_context():
                 compiled = session.compile(build())
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, MojoCompilationError) as error:
             raise ModelLoadError(
                 f"MAX could not compile {path.stem.rsplit('-', 1)[0]}: {error}. A full disk is the most frequent "
                 f"cause: MAX writes to {Path(tempfile.gettempdir())} and to your cache folder while it compiles."

@@ -1,52 +1,67 @@
-"""Greedy decoding with draft verification: a pure loop over whatever can predict next tokens.
+"""Greedy decoding of any number of texts at once, with draft verification: a pure loop over whatever can predict.
 
-Knows token ids only: no text, no audio, no MAX.  The rules a pick must obey are rows of the model's filter table,
-applied where the logits are; here it is only said which row holds where.
+Knows token ids only: no text, no audio, no MAX.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.rules import PLAIN_TEXT, UNRESTRICTED, Rule, TextRules
 
-class Filter(IntEnum):
-    """Rows of the filter table."""
 
-    ANYWHERE = 0
-    """Rules for every position of a text: the checkpoint's suppressed tokens, and every timestamp."""
-    AT_START = 1
-    """The same, and those for the first token of a text: no blank, no end."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one text brings to a pass.
+
+    Attributes:
+        tokens: the new ones; may be none.
+        sampled: indices among them whose successors are wanted.
+        rules: one for each of ``sampled``.
+    """
+
+    tokens: Sequence[int]
+    sampled: Sequence[int]
+    rules: Sequence[Rule]
+
+
+NOTHING = Row((), (), ())
+"""Of a text that is complete."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What may follow each sampled position.
+    """What may follow each sampled position; rows with fewer positions are padded behind.
 
     Attributes:
-        ids: int64 (n_sampled,), the most probable token the filter allows.
-        logprobs: float32 (n_sampled,), its log-probability among those allowed.
-        no_speech: float32 (n_sampled,), log-probability of <|nospeech|>, unfiltered.
+        ids: int64 (n_rows, n_sampled), the most probable token the rule allows.
+        logprobs: float32 (n_rows, n_sampled), its log-probability among those allowed.
+        no_speech: float32 (n_rows, n_sampled), log-probability of <|nospeech|>, without a rule.
+        fetch_logits: returns float32 (n_rows, n_sampled, n_vocab), without a rule.
     """
 
     ids: NDArray[np.int64]
     logprobs: NDArray[np.float32]
     no_speech: NDArray[np.float32]
+    fetch_logits: Callable[[], NDArray[np.float32]]
 
 
 class TextDecoder(Protocol):
-    """A decoder over one window of encoded audio; it remembers the tokens it was given."""
+    """A decoder over encoded audio, a row a text; it remembers the tokens it was given."""
 
-    def advance(self, tokens: Sequence[int], sampled: Sequence[int], filters: Sequence[Filter]) -> Prediction:
-        """Append ``tokens`` and predict the successors of those at the indices ``sampled``."""
+    def advance(self, rows: Sequence[Row]) -> Prediction:
+        """Append the tokens of every row and predict the successors of the sampled ones."""
 
-    def truncate(self, n_tokens: int) -> None:
-        """Forget all but the first ``n_tokens`` tokens."""
+    def truncate(self, n_tokens: Sequence[int]) -> None:
+        """Forget all but the first ``n_tokens`` of each row."""
+
+    def keep(self, rows: Sequence[int]) -> bool:
+        """Go on with ``rows`` alone, if that is worth its cost; return whether it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,7 @@ class DecodingTask:
         max_tokens: longest text.
         prefix: how the text must begin.
         draft: a guess at what follows, verified in one pass; it never changes the outcome, only the time it takes.
+        rules: with or without timestamps.
     """
 
     prompt: tuple[int, ...]
@@ -68,6 +84,7 @@ class DecodingTask:
     max_tokens: int
     prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
+    rules: TextRules = PLAIN_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,34 +104,79 @@ class DecodedText:
     n_verified: int
 
 
-def decode_greedily(decoder: TextDecoder, task: DecodingTask) -> DecodedText:
-    """Decode ``task``: the most probable token at every step.
+def decode_greedily(decoder: TextDecoder, tasks: Sequence[DecodingTask]) -> list[DecodedText]:
+    """Decode ``tasks``, one a row of ``decoder``: the most probable token at every step.
 
     One pass runs over prompt and draft together and predicts a successor at every position of the draft; the draft
     is right as far as those predictions repeat it.  From there on it is a token a pass.
     Draft verification: docs/decisions/0005-draft-verification.md; the rest is whisper/decoding.py@c0d2f62.
     """
-    given = (*task.prompt, *task.prefix)
-    max_tokens = max(1, task.max_tokens - len(task.prefix))
-    draft = task.draft[: max_tokens - 1]
-    sampled = [task.sot_index, *range(len(given) - 1, len(given) + len(draft))]
-    first_filter = Filter.ANYWHERE if task.prefix else Filter.AT_START
-    first = decoder.advance([*given, *draft], sampled, [Filter.ANYWHERE, first_filter, *[Filter.ANYWHERE] * len(draft)])
-    n_verified = _n_agreeing(draft, first.ids[1:])
-    decoder.truncate(len(given) + n_verified)
-    ids = first.ids[1 : n_verified + 2].tolist()
-    logprobs = first.logprobs[1 : n_verified + 2].tolist()
-    while ids[-1] != task.end_id and len(ids) < max_tokens:
-        following = decoder.advance(ids[-1:], [0], [Filter.ANYWHERE])
-        ids.append(int(following.ids[0]))
-        logprobs.append(float(following.logprobs[0]))
-    text = ids[:-1] if ids[-1] == task.end_id else ids
-    return DecodedText(tuple(text), tuple(logprobs), float(np.exp(first.no_speech[0])), n_verified)
+    texts = [_Text(task) for task in tasks]
+    first = decoder.advance([text.first_row() for text in texts])
+    for i, text in enumerate(texts):
+        text.receive_first(first.ids[i].tolist(), first.logprobs[i].tolist(), float(first.no_speech[i, 0]))
+    decoder.truncate([text.n_cached for text in texts])
+    rows = texts
+    while unfinished := [i for i, text in enumerate(rows) if not text.is_done]:
+        if len(unfinished) < len(rows) and decoder.keep(unfinished):
+            rows = [rows[i] for i in unfinished]
+        following = decoder.advance([text.next_row() for text in rows])
+        for text, ids, logprobs in zip(rows, following.ids, following.logprobs, strict=True):
+            text.receive_next(int(ids[0]), float(logprobs[0]))
+    return [text.decoded() for text in texts]
 
 
-def _n_agreeing(draft: Sequence[int], predicted: NDArray[np.int64]) -> int:
+class _Text:
+    """One text while it grows."""
+
+    def __init__(self, task: DecodingTask) -> None:
+        self._task = task
+        self._given = (*task.prompt, *task.prefix)
+        self._max_tokens = max(1, task.max_tokens - len(task.prefix))
+        self._draft = task.draft[: self._max_tokens - 1]
+        self._ids: list[int] = []
+        self._logprobs: list[float] = []
+        self._no_speech = 0.0
+        self._n_verified = 0
+
+    @property
+    def is_done(self) -> bool:
+        return len(self._ids) >= self._max_tokens or (bool(self._ids) and self._ids[-1] == self._task.end_id)
+
+    @property
+    def n_cached(self) -> int:
+        """Of the tokens of the first row, how many the decoder is to remember."""
+        return len(self._given) + self._n_verified
+
+    def first_row(self) -> Row:
+        task, n_given = self._task, len(self._given)
+        sampled = [task.sot_index, *range(n_given - 1, n_given + len(self._draft))]
+        texts = [(*task.prefix, *self._draft[:i]) for i in range(len(self._draft) + 1)]
+        return Row([*self._given, *self._draft], sampled, [UNRESTRICTED, *map(task.rules.rule_after, texts)])
+
+    def receive_first(self, ids: list[int], logprobs: list[float], no_speech: float) -> None:
+        self._n_verified = _n_agreeing(self._draft, ids[1:])
+        self._ids, self._logprobs = ids[1 : self._n_verified + 2], logprobs[1 : self._n_verified + 2]
+        self._no_speech = no_speech
+
+    def next_row(self) -> Row:
+        if self.is_done:
+            return NOTHING
+        return Row(self._ids[-1:], [0], [self._task.rules.rule_after((*self._task.prefix, *self._ids))])
+
+    def receive_next(self, id: int, logprob: float) -> None:
+        if not self.is_done:
+            self._ids.append(id)
+            self._logprobs.append(logprob)
+
+    def decoded(self) -> DecodedText:
+        ids = self._ids[:-1] if self._ids[-1] == self._task.end_id else self._ids
+        return DecodedText(tuple(ids), tuple(self._logprobs), float(np.exp(self._no_speech)), self._n_verified)
+
+
+def _n_agreeing(draft: Sequence[int], predicted: Sequence[int]) -> int:
     """How many tokens of ``draft`` are what was predicted in their place."""
-    for i, (guess, truth) in enumerate(zip(draft, predicted.tolist(), strict=False)):
+    for i, (guess, truth) in enumerate(zip(draft, predicted, strict=False)):
         if guess != truth:
             return i
     return len(draft)

@@ -8,11 +8,30 @@ Architecture: Radford et al. 2022, §2.2; whisper/model.py@c0d2f62.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 from max.dtype import DType
-from max.graph import BufferType, BufferValue, DeviceRef, Graph, TensorType, TensorValue, ops
+from max.graph import BufferType, BufferValue, DeviceRef, Dim, Graph, TensorType, TensorValue, ops
 
 from engine.config import ModelDimensions
-from engine.layers import Scope, Target, attention, layer_norm, linear, mlp, split_heads
+from engine.layers import KERNELS, Scope, Target, attention, layer_norm, linear, mlp, multiply, split_heads
+
+_LOWEST = -1e30
+"""Below every logit: stands for -inf where -inf - -inf would not be a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialIds:
+    """What the decoder graph must know of a vocabulary.
+
+    Attributes:
+        no_speech: the token whose probability is reported beside each pick.
+        first_timestamp: it and all after it are timestamps.
+    """
+
+    no_speech: int
+    first_timestamp: int
 
 
 def encoder_graph(dims: ModelDimensions, target: Target) -> Graph:
@@ -69,7 +88,7 @@ def cross_key_value(scope: Scope, features: TensorValue, dims: ModelDimensions) 
     return [split_heads(part, dims.n_text_head) for part in ops.split(kv, [n_state] * 2, axis=-1)]
 
 
-def decoder_graph(dims: ModelDimensions, target: Target, no_speech_id: int) -> Graph:
+def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Graph:
     """Build the text decoder: any number of new tokens in one pass, sampling included.
 
     Inputs (batch b; n_tokens new, n_keys past and new together):
@@ -80,31 +99,37 @@ def decoder_graph(dims: ModelDimensions, target: Target, no_speech_id: int) -> G
         sampled: int64 (b, n_sampled), which of the new tokens to predict a successor for.
         filters: float32 (n_filters, n_vocab), added to logits before the pick.
         filter_rows: int64 (b, n_sampled), the row of ``filters`` that holds at each sampled position.
-        cross KV: as the encoder returns it.
+        times: int64 (b, n_sampled, 2), the first timestamp allowed there and the first not allowed any more.
+        cross KV: as the encoder returns it, for as many windows as divide b: equally many rows look at each.
         self KV: per layer a key and a value buffer (n_keys, b, n_text_head, d_head): the filled front of the cache,
             written in place at rows n_past … n_keys.
 
     Outputs:
-        ids: int64 (b, n_sampled), the most probable token after the filters.
-        logprobs: float32 (b, n_sampled), its log-probability among the tokens the filters allow.
-        no_speech: float32 (b, n_sampled), log-probability of <|nospeech|> before the filters.
+        ids: int64 (b, n_sampled), the most probable token that the rules allow.
+        logprobs: float32 (b, n_sampled), its log-probability among those.
+        no_speech: float32 (b, n_sampled), log-probability of <|nospeech|> without any rule.
+        logits: float32 (b, n_sampled, n_vocab) without any rule, on the device, for those who want more than the best.
     """
     n_layer = dims.n_text_layer
-    with Graph("text_decoder", input_types=_decoder_input_types(dims, target)) as graph:
-        tokens, positions, mask, n_past, sampled, filters, filter_rows = (x.tensor for x in graph.inputs[:7])
-        cross_kv = [x.tensor for x in graph.inputs[7 : 7 + 2 * n_layer]]
-        self_kv = [x.buffer for x in graph.inputs[7 + 2 * n_layer :]]
+    types = _decoder_input_types(dims, target)
+    with Graph("text_decoder", input_types=types, custom_extensions=[KERNELS]) as graph:
+        tokens, positions, mask, n_past, sampled, filters, filter_rows, times = (x.tensor for x in graph.inputs[:8])
+        cross_kv = [x.tensor for x in graph.inputs[8 : 8 + 2 * n_layer]]
+        self_kv = [x.buffer for x in graph.inputs[8 + 2 * n_layer :]]
         scope = Scope(target) / "decoder"
         embedding = scope.weight("token_embedding", dims.n_vocab, dims.n_text_state)
-        x = ops.gather(embedding, tokens, axis=0)
-        x = x + ops.gather(scope.weight("positions", dims.n_text_ctx, dims.n_text_state), positions, axis=0)
+        places = scope.weight("positions", dims.n_text_ctx, dims.n_text_state)
+        x = ops.cast(ops.gather(embedding, tokens, axis=0), target.dtype)
+        x = x + ops.cast(ops.gather(places, positions, axis=0), target.dtype)
         mask = ops.cast(mask, target.dtype)
         for i in range(n_layer):
             kv = (*self_kv[2 * i : 2 * i + 2], *cross_kv[2 * i : 2 * i + 2])
             x = decoder_layer(scope / "layers" / i, x, mask, n_past, kv, dims)
         x = ops.gather_nd(x, ops.unsqueeze(sampled, -1), batch_dims=1)
         x = layer_norm(scope / "norm", x, dims.n_text_state)
-        graph.output(*_most_probable(x, embedding, ops.gather(filters, filter_rows, axis=0), no_speech_id))
+        logits = ops.cast(multiply(target, x, embedding), DType.float32)
+        allowed = logits + ops.gather(filters, filter_rows, axis=0)
+        graph.output(*most_probable(allowed, times, ids), log_probability(logits, ids.no_speech), logits)
     return graph
 
 
@@ -125,14 +150,32 @@ def decoder_layer(
     keys, values = _append(self_key, key, n_past), _append(self_value, value, n_past)
     x = x + linear(own / "out", attention(scope.target, query, keys, values, mask), n_state, n_state)
     query = linear(cross / "query", layer_norm(cross / "norm", x, n_state), n_state, n_state)
-    mixed = attention(scope.target, split_heads(query, n_head), cross_key, cross_value)
-    x = x + linear(cross / "out", mixed, n_state, n_state)
+    mixed = attention(scope.target, _by_window(query, cross_key.shape[0], n_head), cross_key, cross_value)
+    x = x + linear(cross / "out", _by_row(mixed, x), n_state, n_state)
     return mlp(scope / "mlp", x, n_state)
+
+
+def _by_window(query: TensorValue, n_windows: Dim, n_head: int) -> TensorValue:
+    """Make all rows that look at one window queries of one attention: its keys and values are read once for them.
+
+    query (b, n_tokens, n_state) → (n_windows, b / n_windows * n_tokens, n_head, d_head).
+    """
+    batch, n_tokens, n_state = query.shape
+    n_rows = batch // n_windows
+    query = ops.rebind(query, [n_windows * n_rows, n_tokens, n_state], "as many rows look at each window")
+    return ops.reshape(query, [n_windows, n_rows * n_tokens, n_head, int(n_state) // n_head])
+
+
+def _by_row(mixed: TensorValue, x: TensorValue) -> TensorValue:
+    """Undo ``_by_window``, to the shape of x (b, n_tokens, n_state)."""
+    batch, n_tokens, n_state = x.shape
+    n_windows = mixed.shape[0]
+    return ops.rebind(ops.reshape(mixed, [n_windows * (batch // n_windows), n_tokens, n_state]), x.shape)
 
 
 def _decoder_input_types(dims: ModelDimensions, target: Target) -> list[TensorType | BufferType]:
     device, d_head = target.device, dims.n_text_state // dims.n_text_head
-    cross = TensorType(target.dtype, ["batch", "n_audio_ctx", dims.n_text_head, d_head], device)
+    cross = TensorType(target.dtype, ["n_windows", "n_audio_ctx", dims.n_text_head, d_head], device)
     own = BufferType(target.dtype, ["n_keys", "batch", dims.n_text_head, d_head], device)
     return [
         TensorType(DType.int64, ["batch", "n_tokens"], device),
@@ -142,6 +185,7 @@ def _decoder_input_types(dims: ModelDimensions, target: Target) -> list[TensorTy
         TensorType(DType.int64, ["batch", "n_sampled"], device),
         TensorType(DType.float32, ["n_filters", dims.n_vocab], device),
         TensorType(DType.int64, ["batch", "n_sampled"], device),
+        TensorType(DType.int64, ["batch", "n_sampled", 2], device),
         *[cross] * (2 * dims.n_text_layer),
         *[own] * (2 * dims.n_text_layer),
     ]
@@ -154,20 +198,38 @@ def _append(cache: BufferValue, new: TensorValue, n_past: TensorValue) -> Tensor
     return ops.permute(ops.buffer_load(cache), [1, 0, 2, 3])
 
 
-def _most_probable(
-    x: TensorValue, embedding: TensorValue, filters: TensorValue, no_speech_id: int
-) -> tuple[TensorValue, TensorValue, TensorValue]:
-    """Project x (b, n_sampled, n_state) on the vocabulary and pick; the logits never leave the graph."""
-    logits = ops.cast(x @ ops.transpose(embedding, 0, 1), DType.float32)
-    allowed = logits + filters
-    best = ops.max(allowed, axis=-1)
-    logprob = best - _log_sum_exp(allowed, best)
-    no_speech = logits[..., no_speech_id : no_speech_id + 1] - _log_sum_exp(logits, ops.max(logits, axis=-1))
-    return ops.squeeze(ops.argmax(allowed, axis=-1), -1), ops.squeeze(logprob, -1), ops.squeeze(no_speech, -1)
+def most_probable(allowed: TensorValue, times: TensorValue, ids: SpecialIds) -> tuple[TensorValue, TensorValue]:
+    """Pick a token from ``allowed`` logits (b, n_sampled, n_vocab), timestamps only from the range ``times``.
+
+    When all timestamps together are more probable than any one text token, the pick is a timestamp
+    (whisper/decoding.py@c0d2f62, ApplyTimestampRules).
+    """
+    text, time = allowed[..., : ids.first_timestamp], allowed[..., ids.first_timestamp :]
+    id = ops.constant(np.arange(ids.first_timestamp, int(allowed.shape[-1])), DType.int64, allowed.device)
+    is_allowed = ops.logical_and(id >= times[..., 0:1], id < times[..., 1:2])
+    time = ops.where(is_allowed, time, ops.constant(-np.inf, DType.float32, allowed.device))
+    best_text, best_time = ops.max(text, axis=-1), ops.max(time, axis=-1)
+    all_text, all_time = _log_sum_exp(text, best_text), _log_sum_exp(time, best_time)
+    is_time = all_time > best_text
+    among = ops.where(is_time, all_time, ops.max(all_text, all_time) + _log1p_exp(-ops.abs(all_text - all_time)))
+    is_time = ops.logical_or(is_time, best_time > best_text)
+    pick = ops.where(is_time, ops.argmax(time, axis=-1) + ids.first_timestamp, ops.argmax(text, axis=-1))
+    return ops.squeeze(pick, -1), ops.squeeze(ops.where(is_time, best_time, best_text) - among, -1)
+
+
+def log_probability(logits: TensorValue, id: int) -> TensorValue:
+    """The log-probability of token ``id`` by ``logits`` (b, n_sampled, n_vocab)."""
+    return ops.squeeze(logits[..., id : id + 1] - _log_sum_exp(logits, ops.max(logits, axis=-1)), -1)
 
 
 def _log_sum_exp(x: TensorValue, largest: TensorValue) -> TensorValue:
-    return largest + ops.log(ops.sum(ops.exp(x - largest), axis=-1))
+    """Over the last dimension; -inf where nothing is allowed."""
+    finite = ops.max(largest, ops.constant(_LOWEST, DType.float32, x.device))
+    return finite + ops.log(ops.sum(ops.exp(x - finite), axis=-1))
+
+
+def _log1p_exp(x: TensorValue) -> TensorValue:
+    return ops.log(ops.exp(x) + 1.0)
 
 
 def _length(x: TensorValue) -> TensorValue:

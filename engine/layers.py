@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from max.dtype import DType
-from max.graph import DeviceRef, Graph, TensorValue, Weight, ops
+from max.graph import DeviceRef, Graph, TensorType, TensorValue, Weight, ops
 from max.nn.attention import MHAMaskVariant
 from max.nn.kernels import flash_attention_gpu, masked_flash_attention_gpu
 
 LAYER_NORM_EPSILON = 1e-5
+KERNELS = Path(__file__).with_name("kernels")
+"""Our own, in Mojo; a graph that uses them names this folder among its extensions."""
 
 # Importing MAX's kernels sets these behind os.environ's back, and a Python that this process starts would leave its
 # virtual environment.
@@ -29,10 +32,17 @@ class Target:
     Attributes:
         device: where every tensor of the graph lives.
         dtype: of weights and activations; sums of probabilities are always float32.
+        matrix_dtype: of matrices that only ever meet a few rows, as those of the decoder: our own kernel multiplies
+            them (docs/decisions/0008-kernel-for-few-rows.md).  None where MAX multiplies them all.
     """
 
     device: DeviceRef
     dtype: DType
+    matrix_dtype: DType | None = None
+
+    def dtype_of(self, n_dimensions: int) -> DType:
+        """Return the element type of a weight: matrices may have one of their own."""
+        return self.matrix_dtype if self.matrix_dtype is not None and n_dimensions == 2 else self.dtype
 
     @property
     def is_gpu(self) -> bool:
@@ -53,13 +63,24 @@ class Scope:
 
     def weight(self, name: str, *shape: int) -> TensorValue:
         """Declare weight ``name`` of this scope in the graph under construction."""
-        weight = Weight(self._prefix + name, self.target.dtype, shape, self.target.device)
-        return Graph.current.add_weight(weight)
+        dtype = self.target.dtype_of(len(shape))
+        return Graph.current.add_weight(Weight(self._prefix + name, dtype, shape, self.target.device))
 
 
 def linear(scope: Scope, x: TensorValue, n_in: int, n_out: int) -> TensorValue:
     """x (…, n_in) → (…, n_out), with bias."""
-    return x @ ops.transpose(scope.weight("weight", n_out, n_in), 0, 1) + scope.weight("bias", n_out)
+    return multiply(scope.target, x, scope.weight("weight", n_out, n_in)) + scope.weight("bias", n_out)
+
+
+def multiply(target: Target, x: TensorValue, matrix: TensorValue) -> TensorValue:
+    """x (…, n_in) times the transpose of ``matrix`` (n_out, n_in) → (…, n_out)."""
+    if target.matrix_dtype is None:
+        return x @ ops.transpose(matrix, 0, 1)
+    n_out, n_in = matrix.shape
+    rows = ops.reshape(x, [-1, n_in])
+    product = TensorType(target.dtype, [rows.shape[0], n_out], target.device)
+    (multiplied,) = ops.custom("max_whisper.linear", target.device, [rows, matrix], [product])
+    return ops.reshape(multiplied.tensor, [*x.shape[:-1], n_out])
 
 
 def layer_norm(scope: Scope, x: TensorValue, n_state: int) -> TensorValue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,17 @@ from numpy.typing import NDArray
 
 from engine.checkpoint import Checkpoint, default_checkpoint_folder, read_checkpoint
 from engine.config import ModelDimensions
-from engine.decoding import DecodedText, DecodingTask, Filter, decode_greedily
+from engine.decoding import DecodedText, DecodingTask, decode_greedily
 from engine.devices import choose_compute
 from engine.errors import CheckpointError
 from engine.events import DecodeJob, Hypothesis, Token
+from engine.graph import SpecialIds
 from engine.guards import is_loop
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
 from engine.networks import EncodedAudio, Networks
 from engine.options import DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
+from engine.rules import Filter
 from engine.tokenizer import Tokenizer
 from stream.audio import n_samples
 
@@ -67,22 +70,22 @@ class WhisperModel:
             what = f"{checkpoint.name} is multilingual, and languages cannot be chosen yet"
             raise CheckpointError(f"{what}: give the folder of an English-only model, whose name ends in .en")
         filters = filter_table(checkpoint, tokenizer)
-        networks = Networks(checkpoint, tokenizer.no_speech, filters, compute, on_progress)
+        ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
+        networks = Networks(checkpoint, ids, filters, compute, on_progress)
         return cls(checkpoint.name, compute.name, tokenizer, networks)
 
-    def decode(self, job: DecodeJob) -> Hypothesis:
-        """Decode ``job``: finals with the full 30 s window, partials with a context just long enough.
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        """Decode ``jobs`` together: finals with the full 30 s window, partials with a context just long enough.
 
         A partial that falls into a loop in its short context is decoded again with the full one.
         """
-        full = self.networks.dims.n_audio_ctx
-        n_audio_ctx = full if job.is_final else self._short_context(len(job.audio))
-        decoded = self.decode_window(job.audio, n_audio_ctx, prefix=job.prefix, draft=job.draft)
-        if n_audio_ctx < full and is_loop(decoded.ids):
-            decoded = self.decode_window(job.audio, full, prefix=job.prefix)
-        tokens = [self._token(id, 0.0) for id in job.prefix]
-        tokens += map(self._token, decoded.ids, decoded.logprobs)
-        return Hypothesis(tuple(tokens), decoded.no_speech_prob, float(np.mean(decoded.logprobs)))
+        n_audio_ctx = max(map(self._context, jobs))
+        decoded = self._decode_windows(jobs, n_audio_ctx)
+        if n_audio_ctx < self.networks.dims.n_audio_ctx:
+            looping = [i for i, text in enumerate(decoded) if is_loop(text.ids)]
+            for i in looping:
+                decoded[i] = self._decode_windows([jobs[i]], self.networks.dims.n_audio_ctx)[0]
+        return [self._hypothesis(job, text) for job, text in zip(jobs, decoded, strict=True)]
 
     def decode_window(
         self,
@@ -100,15 +103,30 @@ class WhisperModel:
             prefix: ids the text must begin with.
             draft: a guess at the ids behind them.
         """
-        prompt = tuple(self.tokenizer.sot_sequence())
-        task = DecodingTask(prompt, 0, self.tokenizer.eot, self._options.max_tokens, prefix, draft)
-        return decode_greedily(self.networks.decoder(self.encode(audio, n_audio_ctx)), task)
+        job = DecodeJob(0, audio, 0, True, prefix, draft)
+        return self._decode_windows([job], n_audio_ctx or self.networks.dims.n_audio_ctx)[0]
 
-    def encode(self, audio: NDArray[np.int16], n_audio_ctx: int | None = None) -> EncodedAudio:
-        """Encode one window of audio; arguments as of ``decode_window``."""
-        dims = self.networks.dims
-        n_frames = 2 * (n_audio_ctx or dims.n_audio_ctx)
-        return self.networks.encode(log_mel_spectrogram(audio, n_mels=dims.n_mels, n_frames=n_frames))
+    def encode(self, audios: Sequence[NDArray[np.int16]], n_audio_ctx: int) -> EncodedAudio:
+        """Encode windows of audio, each int16 (n_samples,), in ``n_audio_ctx`` positions of 20 ms."""
+        n_mels = self.networks.dims.n_mels
+        mels = [log_mel_spectrogram(audio, n_mels=n_mels, n_frames=2 * n_audio_ctx) for audio in audios]
+        return self.networks.encode(np.stack(mels))
+
+    def _decode_windows(self, jobs: Sequence[DecodeJob], n_audio_ctx: int) -> list[DecodedText]:
+        encoded = self.encode([job.audio for job in jobs], n_audio_ctx)
+        return decode_greedily(self.networks.decoder(encoded), [self._task(job) for job in jobs])
+
+    def _task(self, job: DecodeJob) -> DecodingTask:
+        prompt = self.tokenizer.sot_sequence()
+        return DecodingTask(prompt, 0, self.tokenizer.eot, self._options.max_tokens, job.prefix, job.draft)
+
+    def _hypothesis(self, job: DecodeJob, decoded: DecodedText) -> Hypothesis:
+        tokens = [self._token(id, 0.0) for id in job.prefix]
+        tokens += map(self._token, decoded.ids, decoded.logprobs)
+        return Hypothesis(tuple(tokens), decoded.no_speech_prob, float(np.mean(decoded.logprobs)))
+
+    def _context(self, job: DecodeJob) -> int:
+        return self.networks.dims.n_audio_ctx if job.is_final else self._short_context(len(job.audio))
 
     def _short_context(self, n_audio_samples: int) -> int:
         """Positions for the audio and the margin behind it, in whole steps."""
@@ -124,12 +142,12 @@ class WhisperModel:
 def filter_table(checkpoint: Checkpoint, tokenizer: Tokenizer) -> NDArray[np.float32]:
     """Return float32 (n_filters, n_vocab), rows as in ``Filter``: 0 where a token may be picked, -inf elsewhere.
 
-    Text without times: the checkpoint's suppressed tokens and every timestamp never; at the start, neither a blank
-    nor the end.  whisper/decoding.py@c0d2f62, SuppressTokens and SuppressBlank.
+    Timestamps are left to the ranges of ``Rule``.  whisper/decoding.py@c0d2f62, SuppressTokens and SuppressBlank.
     """
     dims: ModelDimensions = checkpoint.dimensions
     table = np.zeros((len(Filter), dims.n_vocab), np.float32)
-    table[:, list(checkpoint.suppress_ids)] = -np.inf
-    table[:, tokenizer.first_timestamp :] = -np.inf
+    table[:, [*checkpoint.suppress_ids, tokenizer.no_timestamps]] = -np.inf
     table[Filter.AT_START, list(checkpoint.begin_suppress_ids)] = -np.inf
+    table[Filter.TIME_OR_END, : tokenizer.eot] = -np.inf
+    table[Filter.TIME, : tokenizer.first_timestamp] = -np.inf
     return table

@@ -5,8 +5,9 @@ The only file that runs MAX models.  All of it belongs to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from max.driver import CPU, Buffer
@@ -18,23 +19,29 @@ from numpy.typing import NDArray
 from engine.checkpoint import Checkpoint
 from engine.compiled import artifact_path, compile_and_keep, read_artifact
 from engine.config import ModelDimensions
-from engine.decoding import Filter, Prediction
+from engine.decoding import Prediction, Row
 from engine.devices import Compute
-from engine.graph import decoder_graph, encoder_graph
+from engine.graph import SpecialIds, decoder_graph, encoder_graph
+from engine.layers import Target
 from engine.progress import LoadProgress, OnProgress
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedAudio:
-    """One window of encoded audio, on the device.
+    """Windows of encoded audio, on the device.
 
     Attributes:
-        features: float32 (1, n_audio_ctx, n_audio_state).
-        cross_kv: per decoder layer key and value, (1, n_audio_ctx, n_text_head, d_head).
+        features: float32 (n_windows, n_audio_ctx, n_audio_state).
+        cross_kv: per decoder layer key and value, (n_windows, n_audio_ctx, n_text_head, d_head).
     """
 
     features: Buffer
     cross_kv: tuple[Buffer, ...]
+
+    @property
+    def n_windows(self) -> int:
+        """How many windows were encoded together."""
+        return int(self.features.shape[0])
 
 
 class Networks:
@@ -43,7 +50,7 @@ class Networks:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        no_speech_id: int,
+        ids: SpecialIds,
         filters: NDArray[np.float32],
         compute: Compute,
         on_progress: OnProgress,
@@ -52,7 +59,7 @@ class Networks:
 
         Args:
             checkpoint: whose weights are bound to the graphs.
-            no_speech_id: the token whose probability is reported beside each pick.
+            ids: the vocabulary's special tokens.
             filters: float32 (n_filters, n_vocab), rows as in ``Filter``.
             compute: the device.
             on_progress: told of each stage as it begins.
@@ -62,78 +69,126 @@ class Networks:
         """
         self.dims = checkpoint.dimensions
         self._compute = compute
-        self._weights = {name: _to_device(value, compute) for name, value in checkpoint.weights.items()}
         session = InferenceSession(devices=[CPU()] if compute.device.is_host else [compute.device, CPU()])
         loader = _Loader(session, self.dims, compute, on_progress)
-        dims, target = self.dims, compute.target
-        self._encoder = loader.load("encoder", lambda: encoder_graph(dims, target), self._weights, 1)
-        self._decoder = loader.load("decoder", lambda: decoder_graph(dims, target, no_speech_id), self._weights, 2)
+        dims = self.dims
+        for_encoder, for_decoder = _weights_by_network(checkpoint.weights)
+        target = compute.target
+        weights = {name: _to_device(value, compute.target.dtype, compute) for name, value in for_encoder.items()}
+        self._encoder = loader.load("encoder", lambda: encoder_graph(dims, target), target, weights, 1)
+        few_rows = _with_kernel(target, for_decoder)
+        weights = {name: _to_device(v, few_rows.dtype_of(v.ndim), compute) for name, v in for_decoder.items()}
+        self._decoder = loader.load("decoder", lambda: decoder_graph(dims, few_rows, ids), few_rows, weights, 2)
         self._filters = Buffer.from_numpy(np.ascontiguousarray(filters)).to(compute.device)
 
-    def encode(self, mel: NDArray[np.float32]) -> EncodedAudio:
-        """Encode ``mel``, float32 (n_mels, n_frames) with an even number of frames, at most twice the context."""
-        n_mels, n_frames = mel.shape
-        pairs = np.ascontiguousarray(mel.T).reshape(1, n_frames // 2, 2 * n_mels)
+    def encode(self, mels: NDArray[np.float32]) -> EncodedAudio:
+        """Encode ``mels``, float32 (n_windows, n_mels, n_frames): an even number of frames, at most two a position."""
+        n_windows, n_mels, n_frames = mels.shape
+        pairs = np.ascontiguousarray(mels.transpose(0, 2, 1)).reshape(n_windows, n_frames // 2, 2 * n_mels)
         features, *cross_kv = self._encoder.execute(self._place(pairs))
         return EncodedAudio(features, tuple(cross_kv))
 
-    def decoder(self, encoded: EncodedAudio) -> WindowDecoder:
-        """Return a decoder over ``encoded`` that has seen no token yet."""
-        return WindowDecoder(self._decoder, self._filters, encoded, self.dims, self._compute)
+    def decoder(self, encoded: EncodedAudio, n_rows_per_window: int = 1) -> BatchDecoder:
+        """Return a decoder over ``encoded`` that has seen no token yet; the rows of a window follow one another."""
+        n_rows = encoded.n_windows * n_rows_per_window
+        return BatchDecoder(self._decoder, self._filters, encoded.cross_kv, n_rows, self.dims, self._compute)
 
     def _place(self, array: NDArray[np.generic]) -> Buffer:
         return Buffer.from_numpy(array).to(self._compute.device)
 
 
-class WindowDecoder:
-    """The decoder over one window, with the self KV of the tokens it was given (an ``engine.decoding.TextDecoder``).
+class BatchDecoder:
+    """The decoder over some windows, with the self KV of the tokens it was given (an ``engine.decoding.TextDecoder``).
 
-    The cache is kept in place: a pass writes the new keys and values behind the past ones and sees only the filled
-    front, so its cost follows the text, not the cache; forgetting tokens is setting a number.
+    The cache is kept in place: a pass writes the new keys and values into the next slots and sees only the filled
+    ones, so its cost follows the text, not the cache.  Rows that bring fewer tokens than the longest, and tokens that
+    were forgotten, leave slots that are not visible.
     """
 
     def __init__(
-        self, model: Model, filters: Buffer, encoded: EncodedAudio, dims: ModelDimensions, compute: Compute
+        self,
+        model: Model,
+        filters: Buffer,
+        cross_kv: tuple[Buffer, ...],
+        n_rows: int,
+        dims: ModelDimensions,
+        compute: Compute,
     ) -> None:
-        self._model, self._filters, self._encoded, self._device = model, filters, encoded, compute.device
-        shape = (dims.n_text_ctx, 1, dims.n_text_head, dims.n_text_state // dims.n_text_head)
-        self._self_kv = [
-            Buffer.zeros(shape, compute.target.dtype, compute.device) for _ in range(2 * dims.n_text_layer)
-        ]
-        self._n_past = 0
+        self._model, self._filters, self._dims, self._device = model, filters, dims, compute.device
+        self._cross_kv = cross_kv
+        # Room for the longest text behind the longest first pass, whatever was forgotten of that.
+        shape = (dims.n_text_ctx * 3 // 2, n_rows, dims.n_text_head, dims.n_text_state // dims.n_text_head)
+        self._self_kv = [Buffer(compute.target.dtype, shape, compute.device) for _ in range(2 * dims.n_text_layer)]
+        self._visible = np.zeros((n_rows, 0), np.bool_)
+        """(n_rows, n_slots): which filled slots hold a token of the row."""
 
-    def advance(self, tokens: Sequence[int], sampled: Sequence[int], filters: Sequence[Filter]) -> Prediction:
-        """Append ``tokens`` and predict the successors of those at the indices ``sampled``."""
-        n_keys = self._n_past + len(tokens)
-        positions = np.arange(self._n_past, n_keys, dtype=np.int64)
-        ids, logprobs, no_speech = self._model.execute(
-            self._row(tokens),
-            self._row(positions),
-            self._place(causal_mask(self._n_past, len(tokens))[None]),
-            Buffer.from_numpy(np.array(self._n_past, np.int64)),
-            self._row(sampled),
+    def advance(self, rows: Sequence[Row]) -> Prediction:
+        """Append the tokens of every row and predict the successors of the sampled ones."""
+        n_slots, n_tokens = self._visible.shape[1], max(len(row.tokens) for row in rows)
+        n_past = self._visible.sum(axis=1)[:, None]
+        is_token = np.array([[i < len(row.tokens) for i in range(n_tokens)] for row in rows])
+        positions = np.minimum(n_past + np.arange(n_tokens), self._dims.n_text_ctx - 1)
+        self._visible = np.concatenate([self._visible, is_token], axis=1)
+        rules = [row.rules for row in rows]
+        ids, logprobs, no_speech, logits = self._model.execute(
+            self._place(_padded([row.tokens for row in rows], 0)),
+            self._place(positions),
+            self._place(visibility_mask(self._visible, n_tokens)),
+            Buffer.from_numpy(np.array(n_slots, np.int64)),
+            self._place(_padded([row.sampled for row in rows], 0)),
             self._filters,
-            self._row(filters),
-            *self._encoded.cross_kv,
-            *(cache[:n_keys, :, :, :] for cache in self._self_kv),
+            self._place(_padded([[rule.filter for rule in row] for row in rules], 0)),
+            self._place(_padded([[rule.times for rule in row] for row in rules], (0, 0))),
+            *self._cross_kv,
+            *(cache[: n_slots + n_tokens, :, :, :] for cache in self._self_kv),
         )
-        self._n_past = n_keys
-        return Prediction(ids.to_numpy()[0], logprobs.to_numpy()[0], no_speech.to_numpy()[0])
+        return Prediction(ids.to_numpy(), logprobs.to_numpy(), no_speech.to_numpy(), logits.to_numpy)
 
-    def truncate(self, n_tokens: int) -> None:
-        """Forget all but the first ``n_tokens`` tokens."""
-        self._n_past = min(self._n_past, n_tokens)
+    def truncate(self, n_tokens: Sequence[int]) -> None:
+        """Forget all but the first ``n_tokens`` of each row."""
+        self._visible &= self._visible.cumsum(axis=1) <= np.array(n_tokens)[:, None]
+        filled = np.flatnonzero(self._visible.any(axis=0))
+        self._visible = self._visible[:, : filled[-1] + 1 if len(filled) else 0]
 
-    def _row(self, values: Sequence[int] | NDArray[np.int64]) -> Buffer:
-        return self._place(np.array(values, np.int64)[None])
+    def keep(self, rows: Sequence[int]) -> bool:
+        """Go on with ``rows`` alone where they are few and copying them is cheap: on the host."""
+        if not self._device.is_host or len(rows) > _WORTH_COPYING * len(self._visible):
+            return False
+        self._cross_kv = tuple(_take(kv, rows, 0) for kv in self._cross_kv)
+        self._self_kv = [_take(kv, rows, 1) for kv in self._self_kv]
+        self._visible = self._visible[list(rows)]
+        return True
 
     def _place(self, array: NDArray[np.generic]) -> Buffer:
-        return Buffer.from_numpy(array).to(self._device)
+        return Buffer.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
 
-def causal_mask(n_past: int, n_tokens: int) -> NDArray[np.float32]:
-    """Return float32 (n_tokens, n_past + n_tokens): 0 where a new token may look, -inf at its successors."""
-    return np.triu(np.full((n_tokens, n_past + n_tokens), -np.inf, np.float32), k=n_past + 1)
+_WORTH_COPYING = 0.6
+"""Below this share of unfinished rows, a step without the others pays for copying the rest."""
+
+
+def visibility_mask(visible: NDArray[np.bool_], n_tokens: int) -> NDArray[np.float32]:
+    """Return float32 (n_rows, n_tokens, n_slots): 0 where a new token may look, -inf elsewhere.
+
+    Args:
+        visible: (n_rows, n_slots), which slots hold a token of the row.
+        n_tokens: how many of the slots, at the end, are new.  A token sees the visible slots up to its own, and its
+            own even where it is padding: a row of -inf has no softmax.
+    """
+    n_slots = visible.shape[1]
+    may_look = np.tri(n_tokens, n_slots, n_slots - n_tokens, dtype=np.bool_) & visible[:, None]
+    may_look |= np.eye(n_tokens, n_slots, n_slots - n_tokens, dtype=np.bool_)
+    return np.where(may_look, np.float32(0), np.float32(-np.inf))
+
+
+def _padded(rows: Sequence[Sequence[Any]], padding: Any) -> NDArray[np.int64]:  # noqa: ANN401  # ints or pairs of them
+    n = max(map(len, rows))
+    return np.array([[*row, *[padding] * (n - len(row))] for row in rows], np.int64)
+
+
+def _take(buffer: Buffer, rows: Sequence[int], axis: int) -> Buffer:
+    """Copy ``rows`` of a buffer on the host."""
+    return Buffer.from_numpy(buffer.to_numpy().take(list(rows), axis))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +198,11 @@ class _Loader:
     compute: Compute
     on_progress: OnProgress
 
-    def load(self, name: str, build: Callable[[], Graph], weights: dict[str, Buffer], step: int) -> Model:
-        path = artifact_path(name, repr(self.dims), self.compute.identity, str(self.compute.target.dtype))
+    def load(
+        self, name: str, build: Callable[[], Graph], target: Target, weights: dict[str, Buffer], step: int
+    ) -> Model:
+        types = f"{target.dtype} {target.matrix_dtype}"
+        path = artifact_path(name, repr(self.dims), self.compute.identity, types)
         compiled = read_artifact(path)
         if compiled is None:
             self.on_progress(LoadProgress(f"Compiling the {name}", step + 1, 3, True, 90.0))
@@ -154,10 +212,32 @@ class _Loader:
         return self.session.init(compiled, weights_registry=weights)
 
 
-def _to_device(values: NDArray[np.float32], compute: Compute) -> Buffer:
-    if compute.target.dtype == DType.float32:
-        return Buffer.from_numpy(np.ascontiguousarray(values)).to(compute.device)
-    return _to_bfloat16(values).to(compute.device)
+Weights = Mapping[str, NDArray[np.float32]]
+
+
+def _weights_by_network(weights: Weights) -> tuple[Weights, Weights]:
+    """The weights of the encoder's graph, which computes the cross KV too, and those of the decoder's."""
+    for_encoder = {n: v for n, v in weights.items() if n.startswith("encoder.") or ".cross_attention.kv." in n}
+    return for_encoder, {name: value for name, value in weights.items() if name not in for_encoder}
+
+
+def _with_kernel(target: Target, weights: Weights) -> Target:
+    """On the CPU our own kernel reads the matrices, in half precision where nothing is lost: most were published so."""
+    if target.is_gpu:
+        return target
+    is_half = all(_is_half(value) for value in weights.values() if value.ndim == 2)
+    return replace(target, matrix_dtype=DType.float16 if is_half else DType.float32)
+
+
+def _is_half(values: NDArray[np.float32]) -> bool:
+    with np.errstate(over="ignore"):
+        return np.array_equal(values.astype(np.float16), values)
+
+
+def _to_device(values: NDArray[np.float32], dtype: DType, compute: Compute) -> Buffer:
+    if dtype == DType.bfloat16:
+        return _to_bfloat16(values).to(compute.device)
+    return Buffer.from_numpy(np.ascontiguousarray(values, dtype.to_numpy())).to(compute.device)
 
 
 def _to_bfloat16(values: NDArray[np.float32]) -> Buffer:

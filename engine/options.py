@@ -39,23 +39,27 @@ class StreamingOptions:
         partials: whether text is shown while an utterance is still open.
         step_s: least new audio between two partials of an utterance, in seconds.
         backlog_s: how much speech may wait for the model, in seconds, before the source is no longer read.
+        batch_size: how many utterances are decoded together, where that many wait.
         gate: endpointing.
     """
 
     partials: bool = True
     step_s: float = 0.2
     backlog_s: float = 120.0
+    batch_size: int = 4
     gate: GateOptions = field(default_factory=GateOptions)
 
     def __post_init__(self) -> None:
         if self.step_s <= 0:
             raise ValueError(f"step_s must be > 0, got {self.step_s}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.backlog_s < self.gate.longest_s:
             raise ValueError(
                 f"backlog_s must be at least the longest utterance ({self.gate.longest_s} s), got {self.backlog_s}"
             )
 
 
-FOR_RECORDINGS = StreamingOptions(partials=False, gate=GateOptions(hangover_ms=2000))
+FOR_RECORDINGS = StreamingOptions(partials=False, backlog_s=300.0, batch_size=8, gate=GateOptions(hangover_ms=2000))
 """For what is not spoken now: nobody waits for the end of a sentence, so Whisper gets as much of the talk around each
 word as fits its window, which costs it fewer errors (docs/decisions/0007-patient-gate.md)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any, Protocol
@@ -28,10 +28,10 @@ Clock = Callable[[], float]
 
 
 class SpeechModel(Protocol):
-    """Whatever turns a job into a hypothesis; called on one worker thread, one job at a time."""
+    """Whatever turns jobs into hypotheses; called on one worker thread."""
 
-    def decode(self, job: DecodeJob) -> Hypothesis:
-        """Decode ``job``; may take long."""
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        """Decode ``jobs`` together; may take long."""
 
 
 async def transcribe(
@@ -54,7 +54,7 @@ async def transcribe(
     Raises:
         SourceError: the source failed; all that was heard before is final by then.
     """
-    run = _Run(source, model, Transcriber(WebRtcDetector(), options), stop or asyncio.Event(), clock)
+    run = _Run(source, model, options or StreamingOptions(), stop or asyncio.Event(), clock)
     async with aclosing(run.events()) as events:
         async for event in events:
             yield event
@@ -64,11 +64,12 @@ class _Run:
     """One call of ``transcribe``."""
 
     def __init__(
-        self, source: AudioSource, model: SpeechModel, transcriber: Transcriber, stop: asyncio.Event, clock: Clock
+        self, source: AudioSource, model: SpeechModel, options: StreamingOptions, stop: asyncio.Event, clock: Clock
     ) -> None:
         self._chunks = source.chunks()
         self._model = model
-        self._transcriber = transcriber
+        self._transcriber = Transcriber(WebRtcDetector(), options)
+        self._batch_size = options.batch_size
         self._clock = clock
         self._stop = stop
         self._started_at: float | None = None
@@ -77,9 +78,9 @@ class _Run:
         self._compute = _ComputeMeter()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._reading: asyncio.Future[AudioChunk] | None = None
-        self._decoding: asyncio.Future[Hypothesis] | None = None
+        self._decoding: asyncio.Future[list[Hypothesis]] | None = None
         self._stopping: asyncio.Future[bool] = asyncio.ensure_future(stop.wait())
-        self._job: DecodeJob | None = None
+        self._jobs: list[DecodeJob] = []
         self._has_source = True
 
     async def events(self) -> AsyncGenerator[TimedEvent]:
@@ -100,17 +101,17 @@ class _Run:
         if self._has_source and self._reading is None and self._transcriber.wants_audio:
             self._reading = asyncio.ensure_future(anext(self._chunks))
         if self._decoding is None:
-            self._job = self._transcriber.next_job()
-            if self._job is not None:
+            self._jobs = self._transcriber.next_jobs(self._batch_size)
+            if self._jobs:
                 loop = asyncio.get_running_loop()
-                self._decoding = loop.run_in_executor(self._executor, self._decode, self._job)
+                self._decoding = loop.run_in_executor(self._executor, self._decode, self._jobs)
 
-    def _decode(self, job: DecodeJob) -> Hypothesis:
+    def _decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """On the worker thread."""
         began = self._clock()
-        hypothesis = self._model.decode(job)
+        hypotheses = self._model.decode(jobs)
         self._compute.add(self._clock() - began)
-        return hypothesis
+        return hypotheses
 
     async def _wait(self) -> None:
         reading = (self._reading, self._stopping) if self._has_source else ()
@@ -121,8 +122,8 @@ class _Run:
     def _take_results(self) -> list[TimedEvent]:
         if self._decoding is not None and self._decoding.done():
             decoding, self._decoding = self._decoding, None
-            assert self._job is not None
-            self._transcriber.receive_hypothesis(self._job, decoding.result())
+            for job, hypothesis in zip(self._jobs, decoding.result(), strict=True):
+                self._transcriber.receive_hypothesis(job, hypothesis)
         if self._has_source and self._reading is not None and self._reading.done():
             reading, self._reading = self._reading, None
             self._receive_reading(reading)

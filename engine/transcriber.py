@@ -3,7 +3,7 @@
 The core never calls the model.  It is given audio, asked for the next job, told the outcome, asked for events:
 
     receive_audio(chunk) · receive_eof()          from the source
-    next_job() → DecodeJob | None                 to the model, whenever it is free
+    next_jobs(most) → list[DecodeJob]             to the model, whenever it is free
     receive_hypothesis(job, hypothesis)           from the model
     events() → list[Event]                        to the view
 
@@ -53,7 +53,8 @@ class Transcriber:
         self._utterances: deque[Utterance] = deque()
         """Oldest first.  Only the last may be open, and only it needs the ring: closed ones own their audio."""
         self._n_utterances = 0
-        self._job: DecodeJob | None = None
+        self._jobs: list[DecodeJob] = []
+        """With the model."""
         self._events: list[Event] = []
         self._has_ended = False
 
@@ -115,25 +116,28 @@ class Transcriber:
         events, self._events = self._events, []
         return events
 
-    def next_job(self) -> DecodeJob | None:
-        """Return the work that matters most, or None where there is none or some is still with the model.
+    def next_jobs(self, most: int = 1) -> list[DecodeJob]:
+        """Return the work that matters most; none where there is none or some is still with the model.
 
-        The oldest closed utterance comes first.  When an open one pauses, what would be its final is decoded while
-        the hangover still runs; if speech goes on, that was one more partial.
+        That is the finals of the oldest utterances, at most ``most`` of them to be decoded together, or one partial
+        where no final is due.  When an open utterance pauses, what would be its final is decoded while the hangover
+        still runs; if speech goes on, that was one more partial.
         """
-        if self._job is not None:
-            return None
+        if self._jobs:
+            return []
         for utterance in self._utterances:
-            if not utterance.is_decided:
-                self._job = self._job_for(utterance)
-                return self._job
-        return None
+            job = None if utterance.is_decided else self._job_for(utterance)
+            if job is not None and (job.is_final or not self._jobs):
+                self._jobs.append(job)
+            if len(self._jobs) == most:
+                break
+        return list(self._jobs)
 
     def receive_hypothesis(self, job: DecodeJob, hypothesis: Hypothesis) -> None:
-        """Take the outcome of ``job``, which must be the one ``next_job`` returned last."""
-        if job is not self._job:
-            raise ValueError(f"not the job that was asked for: utterance {job.utterance_id} to {job.end_sample}")
-        self._job = None
+        """Take the outcome of ``job``, which must be one that ``next_jobs`` returned last."""
+        if job not in self._jobs:
+            raise ValueError(f"not a job that was asked for: utterance {job.utterance_id} to {job.end_sample}")
+        self._jobs.remove(job)
         utterance = next(u for u in self._utterances if u.id == job.utterance_id)
         partial = utterance.receive_hypothesis(hypothesis, job.end_sample, job.is_final)
         if partial is not None and self._options.partials and not utterance.is_decided:
@@ -187,7 +191,7 @@ class Transcriber:
             self._events.append(_ending(self._utterances.popleft()))
 
     def _is_with_model(self, utterance: Utterance) -> bool:
-        return self._job is not None and self._job.utterance_id == utterance.id
+        return any(job.utterance_id == utterance.id for job in self._jobs)
 
     def _heard_end(self, utterance: Utterance) -> int:
         """Where its speech ends as far as is known."""

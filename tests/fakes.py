@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import DecodeJob, Hypothesis, Token
+from engine.transcriber import Transcriber
 from stream.audio import AudioChunk
 from stream.source import SourceError
 
@@ -48,9 +49,13 @@ class ReadingModel:
     def __init__(self) -> None:
         self.jobs: list[DecodeJob] = []
 
-    def decode(self, job: DecodeJob) -> Hypothesis:
-        self.jobs.append(job)
-        return hypothesis(read_words(job.audio))
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        self.jobs += jobs
+        return [hypothesis(read_words(job.audio)) for job in jobs]
+
+    def answer(self, transcriber: Transcriber, jobs: Sequence[DecodeJob]) -> None:
+        for job, heard in zip(jobs, self.decode(jobs), strict=True):
+            transcriber.receive_hypothesis(job, heard)
 
 
 def read_words(audio: NDArray[np.int16]) -> list[int]:

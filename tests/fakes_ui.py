@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.events import DecodeJob, Hypothesis, Token
@@ -24,7 +24,10 @@ class CountingModel:
         self._n_words = words
         self.jobs: list[DecodeJob] = []
 
-    def decode(self, job: DecodeJob) -> Hypothesis:
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        return [self._decode(job) for job in jobs]
+
+    def _decode(self, job: DecodeJob) -> Hypothesis:
         self._at_decode(len(self.jobs))
         self.jobs.append(job)
         words = (Token(1, b" Heard", -0.1), Token(10 + job.utterance_id, f" {job.utterance_id}.".encode(), -0.1))

@@ -28,6 +28,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "engine/networks.py",
     ),
     "max.nn": ("engine/layers.py",),
+    "mojo": ("engine/compiled.py",),
     "numpy": ("stream/", "engine/"),
     "platformdirs": ("engine/compiled.py", "ui/paths.py"),
     "rich": ("ui/",),
@@ -42,7 +43,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
 CORE = {
     "stream/audio.py", "stream/gate.py", "stream/ring.py",
     "engine/config.py", "engine/decoding.py", "engine/events.py", "engine/guards.py", "engine/log_mel.py",
-    "engine/options.py", "engine/stability.py", "engine/transcriber.py", "engine/utterance.py",
+    "engine/options.py", "engine/rules.py", "engine/stability.py", "engine/transcriber.py", "engine/utterance.py",
     "ui/terminal/render.py", "ui/terminal/state.py",
 }  # fmt: skip
 """Pure: what these files compute depends on what they are given, and on nothing else."""

@@ -8,44 +8,64 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.decoding import DecodedText, DecodingTask, Filter, Prediction, decode_greedily
+from engine.decoding import DecodedText, DecodingTask, Prediction, Row, decode_greedily
+from engine.rules import Filter
 
 END = 99
 PROMPT = (90, 91)
 
 
 class ScriptedDecoder:
-    """Predicts the next token of ``text`` while it is followed, and nonsense (77) once it is not.
+    """Predicts, a row, the next token of its text while that is followed, and nonsense (77) once it is not.
 
     Holds every call against the rules a cache has: positions are consecutive, and what is truncated is forgotten.
+    Going on with fewer rows is worth it or not as it is told.
     """
 
-    def __init__(self, text: Sequence[int]) -> None:
-        self._script = [*PROMPT, *text, END]
-        self._seen: list[int] = []
+    def __init__(self, texts: Sequence[Sequence[int]], *, is_worth_keeping: bool = True) -> None:
+        self._scripts = [[*PROMPT, *text, END] for text in texts]
+        self._seen: list[list[int]] = [[] for _ in texts]
+        self._is_worth_keeping = is_worth_keeping
         self.n_passes = 0
+        self.n_rows: list[int] = []
         self.filters: list[Filter] = []
 
-    def advance(self, tokens: Sequence[int], sampled: Sequence[int], filters: Sequence[Filter]) -> Prediction:
+    def advance(self, rows: Sequence[Row]) -> Prediction:
+        assert len(rows) == len(self._seen)
         self.n_passes += 1
-        self.filters += filters
-        n_past = len(self._seen)
-        self._seen += tokens
-        ids = np.array([self._next(n_past + i + 1) for i in sampled], np.int64)
-        return Prediction(ids, -0.01 * ids.astype(np.float32), np.full(len(ids), np.log(0.25), np.float32))
+        self.n_rows.append(len(rows))
+        self.filters += [rule.filter for rule in rows[0].rules]
+        n_sampled = max(len(row.sampled) for row in rows)
+        ids = np.zeros((len(rows), n_sampled), np.int64)
+        for i, row in enumerate(rows):
+            n_past = len(self._seen[i])
+            self._seen[i] += row.tokens
+            ids[i, : len(row.sampled)] = [self._next(i, n_past + at + 1) for at in row.sampled]
+        logprobs, no_speech = -0.01 * ids.astype(np.float32), np.full(ids.shape, np.log(0.25), np.float32)
+        return Prediction(ids, logprobs, no_speech, lambda: np.zeros((*ids.shape, 100), np.float32))
 
-    def truncate(self, n_tokens: int) -> None:
-        self._seen = self._seen[:n_tokens]
+    def truncate(self, n_tokens: Sequence[int]) -> None:
+        self._seen = [seen[:n] for seen, n in zip(self._seen, n_tokens, strict=True)]
 
-    def _next(self, n: int) -> int:
-        return self._script[n] if self._seen[:n] == self._script[:n] else 77
+    def keep(self, rows: Sequence[int]) -> bool:
+        if self._is_worth_keeping:
+            self._seen, self._scripts = [self._seen[i] for i in rows], [self._scripts[i] for i in rows]
+        return self._is_worth_keeping
+
+    def _next(self, row: int, n: int) -> int:
+        script = self._scripts[row]
+        return script[n] if self._seen[row][:n] == script[:n] else 77
+
+
+def task(draft: Sequence[int] = (), max_tokens: int = 20, prefix: Sequence[int] = ()) -> DecodingTask:
+    return DecodingTask(PROMPT, 0, END, max_tokens, tuple(prefix), tuple(draft))
 
 
 def decode(
     text: Sequence[int], draft: Sequence[int] = (), max_tokens: int = 20, prefix: Sequence[int] = ()
 ) -> tuple[DecodedText, ScriptedDecoder]:
-    decoder = ScriptedDecoder(text)
-    return decode_greedily(decoder, DecodingTask(PROMPT, 0, END, max_tokens, tuple(prefix), tuple(draft))), decoder
+    decoder = ScriptedDecoder([text])
+    return decode_greedily(decoder, [task(draft, max_tokens, prefix)])[0], decoder
 
 
 def test_a_text_is_decoded_to_its_end() -> None:
@@ -119,3 +139,24 @@ def test_no_draft_changes_the_outcome(text: list[int], draft: list[int], n: int)
     assert without.ids == with_draft.ids
     assert without.logprobs == with_draft.logprobs
     assert without.no_speech_prob == with_draft.no_speech_prob
+
+
+@given(
+    texts=st.lists(st.lists(st.integers(0, 5), max_size=8), min_size=1, max_size=4),
+    drafts=st.lists(st.lists(st.integers(0, 5), max_size=10), min_size=4, max_size=4),
+    is_worth_keeping=st.booleans(),
+)
+def test_texts_together_come_out_as_alone(
+    texts: list[list[int]], drafts: list[list[int]], is_worth_keeping: bool
+) -> None:
+    decoder = ScriptedDecoder(texts, is_worth_keeping=is_worth_keeping)
+    together = decode_greedily(decoder, [task(draft) for _, draft in zip(texts, drafts, strict=False)])
+
+    assert [decode(text, draft)[0] for text, draft in zip(texts, drafts, strict=False)] == together
+
+
+def test_a_text_that_ended_takes_no_more_part() -> None:
+    decoder = ScriptedDecoder([[1], [1, 2, 3, 4]])
+    decode_greedily(decoder, [task(), task()])
+
+    assert [2, 2, 1, 1, 1] == decoder.n_rows

@@ -48,7 +48,7 @@ def test_no_draft_changes_the_tokens(model: WhisperModel, audio_folder: Path, cl
 
 def test_a_partial_hears_what_a_final_hears(model: WhisperModel, audio_folder: Path) -> None:
     audio = read_clip(audio_folder / "short/en_talk_jfk-inaugural-excerpt.flac")
-    partial, final = (model.decode(DecodeJob(1, audio, 0, is_final)) for is_final in (False, True))
+    partial, final = (model.decode([DecodeJob(1, audio, 0, is_final)])[0] for is_final in (False, True))
 
     assert words_of(final) == words_of(partial)
 

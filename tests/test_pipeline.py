@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 import pytest
@@ -42,11 +42,11 @@ class CountingModel:
         self.n_at_once = 0
         self.most_at_once = 0
 
-    def decode(self, job: DecodeJob) -> Hypothesis:
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         self.threads.add(threading.current_thread().name)
         self.n_at_once += 1
         self.most_at_once = max(self.most_at_once, self.n_at_once)
-        heard = hypothesis([10 + job.utterance_id])
+        heard = [hypothesis([10 + job.utterance_id]) for job in jobs]
         self.n_at_once -= 1
         return heard
 
@@ -161,8 +161,8 @@ def test_leaving_early_closes_the_source() -> None:
 
 def test_a_failing_model_is_not_silent() -> None:
     class BrokenModel(CountingModel):
-        def decode(self, job: DecodeJob) -> Hypothesis:
-            raise RuntimeError(f"cannot decode utterance {job.utterance_id}")
+        def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+            raise RuntimeError(f"cannot decode utterance {jobs[0].utterance_id}")
 
     with pytest.raises(RuntimeError, match="cannot decode utterance 1"):
         run(ListSource(cut(TALK, lambda: 1600)), BrokenModel())
@@ -183,10 +183,10 @@ def test_a_source_is_not_read_while_too_much_waits() -> None:
                 yield chunk
 
     class WaitingModel(CountingModel):
-        def decode(self, job: DecodeJob) -> Hypothesis:
+        def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
             has_stalled.wait(30)
             read_when_answered.append(len(n_read))
-            return super().decode(job)
+            return super().decode(jobs)
 
     read_when_answered: list[int] = []
     events = run(WatchedSource([]), WaitingModel(), StreamingOptions(backlog_s=40.0))

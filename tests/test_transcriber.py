@@ -10,7 +10,7 @@ from fakes import LONG_PAUSE, PAUSE_SAMPLES, WORD_SAMPLES, LoudnessDetector, Rea
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.events import AudioDropped, Discarded, Event, Final, Partial, SpeechStarted
+from engine.events import AudioDropped, DecodeJob, Discarded, Event, Final, Partial, SpeechStarted
 from engine.options import StreamingOptions
 from engine.transcriber import Transcriber
 from stream.audio import AudioChunk
@@ -19,23 +19,23 @@ from stream.gate import GateOptions
 TALK = [11, 12, 13, LONG_PAUSE, 14, 15, LONG_PAUSE, 16]
 
 
-def replay(chunks: list[AudioChunk], is_model_free: list[bool], options: StreamingOptions | None = None) -> list[Event]:
-    """Feed ``chunks``; after each, the model answers the job it has, if it is its turn, and takes another."""
+def replay(
+    chunks: list[AudioChunk], is_model_free: list[bool], options: StreamingOptions | None = None, most: int = 1
+) -> list[Event]:
+    """Feed ``chunks``; after each, the model answers the jobs it has, if it is its turn, and takes others."""
     transcriber, model = Transcriber(LoudnessDetector(), options), ReadingModel()
     events: list[Event] = []
-    job = None
+    jobs: list[DecodeJob] = []
     for i, chunk in enumerate(chunks):
         transcriber.receive_audio(chunk)
         if is_model_free[i % len(is_model_free)]:
-            if job is not None:
-                transcriber.receive_hypothesis(job, model.decode(job))
-            job = transcriber.next_job()
+            model.answer(transcriber, jobs)
+            jobs = transcriber.next_jobs(most)
         events += transcriber.events()
     transcriber.receive_eof()
     while not transcriber.is_finished:
-        if job is not None:
-            transcriber.receive_hypothesis(job, model.decode(job))
-        job = transcriber.next_job()
+        model.answer(transcriber, jobs)
+        jobs = transcriber.next_jobs(most)
         events += transcriber.events()
     return events + transcriber.events()
 
@@ -103,12 +103,27 @@ def test_no_partials_where_none_are_wanted() -> None:
     assert finals(replay(every(800), [True])) == finals(events)
 
 
+@pytest.mark.parametrize("most", [2, 3, 100])
+def test_finals_that_wait_are_decoded_together(most: int) -> None:
+    """The model comes late: whatever has been said by then goes to it at once, and comes out as it would one by one."""
+    is_model_free = [False] * 40 + [True]
+
+    assert finals(replay(every(1600), [True])) == finals(replay(every(1600), is_model_free, most=most))
+
+
+def test_jobs_together_are_finals_of_the_oldest() -> None:
+    transcriber = Transcriber(LoudnessDetector())
+    transcriber.receive_audio(AudioChunk(speech([11, LONG_PAUSE, 12, LONG_PAUSE, 13, LONG_PAUSE, 14]), 0))
+
+    assert [(1, True), (2, True)] == [(job.utterance_id, job.is_final) for job in transcriber.next_jobs(2)]
+    assert [] == transcriber.next_jobs(2)
+
+
 def test_the_final_is_decoded_while_the_hangover_runs() -> None:
     transcriber, model = Transcriber(LoudnessDetector()), ReadingModel()
     for chunk in cut(np.concatenate([speech([11, 12]), np.zeros(16_000, np.int16)]), lambda: 480):
         transcriber.receive_audio(chunk)
-        if (job := transcriber.next_job()) is not None:
-            transcriber.receive_hypothesis(job, model.decode(job))
+        model.answer(transcriber, transcriber.next_jobs())
         if finals(transcriber.events()):
             break
 
@@ -129,9 +144,9 @@ def test_jobs_carry_the_previous_hypothesis_stable_words_as_prefix() -> None:
     given = []
     for chunk in cut(speech([11, 12, 13]), lambda: 1600):
         transcriber.receive_audio(chunk)
-        if (job := transcriber.next_job()) is not None:
-            given.append((job.prefix, job.draft))
-            transcriber.receive_hypothesis(job, model.decode(job))
+        jobs = transcriber.next_jobs()
+        given += [(job.prefix, job.draft) for job in jobs]
+        model.answer(transcriber, jobs)
 
     assert given[0] == ((), ())
     assert ((), (11,)) in given
@@ -172,8 +187,7 @@ def test_an_utterance_without_words_is_discarded() -> None:
     transcriber = Transcriber(LoudnessDetector())
     transcriber.receive_audio(AudioChunk(speech([11]), 0))
     transcriber.receive_eof()
-    job = transcriber.next_job()
-    assert job is not None
+    (job,) = transcriber.next_jobs()
     transcriber.receive_hypothesis(job, hypothesis([]))
 
     assert [(1, "no words were heard")] == [
@@ -185,8 +199,7 @@ def test_an_utterance_the_model_doubts_is_discarded() -> None:
     transcriber = Transcriber(LoudnessDetector())
     transcriber.receive_audio(AudioChunk(speech([11]), 0))
     transcriber.receive_eof()
-    job = transcriber.next_job()
-    assert job is not None
+    (job,) = transcriber.next_jobs()
     transcriber.receive_hypothesis(job, hypothesis([11], logprob=-1.5, no_speech_prob=0.9))
 
     assert not finals(transcriber.events())
@@ -206,11 +219,10 @@ def test_an_outcome_nobody_asked_for_is_refused() -> None:
     transcriber = Transcriber(LoudnessDetector())
     transcriber.receive_audio(AudioChunk(speech([11]), 0))
     transcriber.receive_eof()
-    job = transcriber.next_job()
-    assert job is not None
+    (job,) = transcriber.next_jobs()
     transcriber.receive_hypothesis(job, hypothesis([11]))
 
-    with pytest.raises(ValueError, match="not the job that was asked for"):
+    with pytest.raises(ValueError, match="not a job that was asked for"):
         transcriber.receive_hypothesis(job, hypothesis([11]))
 
 
