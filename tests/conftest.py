@@ -25,3 +25,27 @@ def model() -> object:
     from engine.model import WhisperModel
 
     return WhisperModel.load(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def networks() -> object:
+    """The networks of the small random model, compiled at most once for the whole run."""
+    from small_model import small_networks
+
+    return small_networks()
+
+
+@pytest.fixture(scope="session")
+def features() -> object:
+    """What its encoder makes of its audio, by NumPy."""
+    from small_model import true_features
+
+    return true_features()
+
+
+@pytest.fixture(scope="session")
+def logits() -> object:
+    """What its decoder makes of that and its text, by NumPy."""
+    from small_model import true_logits
+
+    return true_logits()
