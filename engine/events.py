@@ -32,6 +32,7 @@ class DecodeJob:
         audio: int16 (n_samples,), a private copy.
         start_sample: where ``audio[0]`` lies in the stream.
         is_final: whether the hypothesis may become the utterance's final text.
+        context_s: seconds of audio context to encode; what exceeds the window is the window.
         prefix: ids the hypothesis must begin with: stable text is not taken back.  Empty for finals.
         draft: ids of the previous hypothesis behind the prefix, for the decoder to verify in one pass.
     """
@@ -40,6 +41,7 @@ class DecodeJob:
     audio: NDArray[np.int16]
     start_sample: int
     is_final: bool
+    context_s: float = 30.0
     prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
 

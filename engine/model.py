@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +24,10 @@ from engine.options import DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
 from engine.rules import Filter
 from engine.tokenizer import Tokenizer
-from stream.audio import n_samples
+from stream.audio import SAMPLE_RATE
 
-_SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
+_POSITIONS_PER_S = SAMPLE_RATE // (2 * HOP_SAMPLES)
 """One position of the encoder's output covers two mel frames: 20 ms."""
-_CONTEXT_STEP = 50
-"""Short contexts are whole seconds."""
 
 
 class WhisperModel:
@@ -75,16 +75,16 @@ class WhisperModel:
         return cls(checkpoint.name, compute.name, tokenizer, networks)
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
-        """Decode ``jobs`` together: finals with the full 30 s window, partials with a context just long enough.
+        """Decode ``jobs`` together, in the longest context that any of them wants.
 
-        A partial that falls into a loop in its short context is decoded again with the full one.
+        A text that falls into a loop in a short context is decoded again with the full window.
         """
-        n_audio_ctx = max(map(self._context, jobs))
+        full = self.networks.dims.n_audio_ctx
+        n_audio_ctx = min(full, max(ceil(job.context_s) * _POSITIONS_PER_S for job in jobs))
         decoded = self._decode_windows(jobs, n_audio_ctx)
-        if n_audio_ctx < self.networks.dims.n_audio_ctx:
-            looping = [i for i, text in enumerate(decoded) if is_loop(text.ids)]
-            for i in looping:
-                decoded[i] = self._decode_windows([jobs[i]], self.networks.dims.n_audio_ctx)[0]
+        for i, text in enumerate(decoded):
+            if n_audio_ctx < full and is_loop(text.ids):
+                decoded[i] = self._decode_windows([replace(jobs[i], draft=())], full)[0]
         return [self._hypothesis(job, text) for job, text in zip(jobs, decoded, strict=True)]
 
     def decode_window(
@@ -103,7 +103,7 @@ class WhisperModel:
             prefix: ids the text must begin with.
             draft: a guess at the ids behind them.
         """
-        job = DecodeJob(0, audio, 0, True, prefix, draft)
+        job = DecodeJob(0, audio, 0, True, prefix=prefix, draft=draft)
         return self._decode_windows([job], n_audio_ctx or self.networks.dims.n_audio_ctx)[0]
 
     def encode(self, audios: Sequence[NDArray[np.int16]], n_audio_ctx: int) -> EncodedAudio:
@@ -124,16 +124,6 @@ class WhisperModel:
         tokens = [self._token(id, 0.0) for id in job.prefix]
         tokens += map(self._token, decoded.ids, decoded.logprobs)
         return Hypothesis(tuple(tokens), decoded.no_speech_prob, float(np.mean(decoded.logprobs)))
-
-    def _context(self, job: DecodeJob) -> int:
-        return self.networks.dims.n_audio_ctx if job.is_final else self._short_context(len(job.audio))
-
-    def _short_context(self, n_audio_samples: int) -> int:
-        """Positions for the audio and the margin behind it, in whole steps."""
-        heard = n_audio_samples + n_samples(self._options.margin_s)
-        needed = max(heard, n_samples(self._options.shortest_context_s))
-        steps = -(-needed // (_SAMPLES_PER_POSITION * _CONTEXT_STEP))
-        return min(steps * _CONTEXT_STEP, self.networks.dims.n_audio_ctx)
 
     def _token(self, id: int, logprob: float) -> Token:
         return Token(id, self.tokenizer.token_bytes(id), logprob)

@@ -13,22 +13,40 @@ class DecodingOptions:
 
     Attributes:
         max_tokens: longest text, in tokens; half the decoder's context, as in whisper/decoding.py.
-        margin_s: silence encoded behind the audio of a partial, in seconds.  Less than one second makes
-            Whisper repeat itself (docs/decisions/0004-audio-context.md).  Finals see the full 30 s window.
-        shortest_context_s: the shortest context a partial is encoded with, in seconds.
     """
 
     max_tokens: int = 224
-    margin_s: float = 1.0
-    shortest_context_s: float = 10.0
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioContext:
+    """How much of Whisper's 30 s window is encoded (docs/decisions/0004-audio-context.md).
+
+    Attributes:
+        margin_s: silence behind the speech, in seconds.  Less than one second makes Whisper repeat itself.
+        shortest_s: the shortest context, in seconds, however short the speech.
+    """
+
+    margin_s: float
+    shortest_s: float
+
+    def __post_init__(self) -> None:
         if self.margin_s < 1.0:
             raise ValueError(f"margin_s must be at least 1.0, got {self.margin_s}")
-        if not 1.0 <= self.shortest_context_s <= 30.0:
-            raise ValueError(f"shortest_context_s must be between 1 and 30, got {self.shortest_context_s}")
+        if not 1.0 <= self.shortest_s <= 30.0:
+            raise ValueError(f"shortest_s must be between 1 and 30, got {self.shortest_s}")
+
+    def needed_s(self, speech_s: float) -> float:
+        """Return the seconds to encode for ``speech_s`` seconds of speech."""
+        return max(speech_s + self.margin_s, self.shortest_s)
+
+
+FULL_WINDOW = AudioContext(margin_s=30.0, shortest_s=30.0)
+FOR_PARTIALS = AudioContext(margin_s=1.0, shortest_s=10.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +58,8 @@ class StreamingOptions:
         step_s: least new audio between two partials of an utterance, in seconds.
         backlog_s: how much speech may wait for the model, in seconds, before the source is no longer read.
         batch_size: how many utterances are decoded together, where that many wait.
+        partial_context: what a partial is encoded with.
+        final_context: what a final is encoded with.
         gate: endpointing.
     """
 
@@ -47,6 +67,8 @@ class StreamingOptions:
     step_s: float = 0.2
     backlog_s: float = 120.0
     batch_size: int = 4
+    partial_context: AudioContext = FOR_PARTIALS
+    final_context: AudioContext = FULL_WINDOW
     gate: GateOptions = field(default_factory=GateOptions)
 
     def __post_init__(self) -> None:
@@ -60,6 +82,12 @@ class StreamingOptions:
             )
 
 
-FOR_RECORDINGS = StreamingOptions(partials=False, backlog_s=300.0, batch_size=8, gate=GateOptions(hangover_ms=2000))
+FOR_RECORDINGS = StreamingOptions(
+    partials=False,
+    backlog_s=300.0,
+    batch_size=8,
+    final_context=AudioContext(margin_s=2.0, shortest_s=15.0),
+    gate=GateOptions(hangover_ms=2000),
+)
 """For what is not spoken now: nobody waits for the end of a sentence, so Whisper gets as much of the talk around each
 word as fits its window, which costs it fewer errors (docs/decisions/0007-patient-gate.md)."""

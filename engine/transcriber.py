@@ -158,7 +158,9 @@ class Transcriber:
         audio = utterance.audio if utterance.audio is not None else self._ring.read(utterance.start_sample, end)
         prefix = () if is_final else tuple(token.id for token in utterance.prefix.tokens)
         draft = utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else ()
-        return DecodeJob(utterance.id, audio, utterance.start_sample, is_final, prefix, draft)
+        context = self._options.final_context if is_final else self._options.partial_context
+        context_s = context.needed_s(seconds(len(audio)))
+        return DecodeJob(utterance.id, audio, utterance.start_sample, is_final, context_s, prefix, draft)
 
     def _receive_gate_events(self, events: list[GateEvent]) -> None:
         for event in events:
