@@ -63,6 +63,9 @@ class TextDecoder(Protocol):
     def keep(self, rows: Sequence[int]) -> bool:
         """Go on with ``rows`` alone, if that is worth its cost; return whether it was."""
 
+    def rearrange(self, rows: Sequence[int]) -> None:
+        """Let row i go on from what row ``rows[i]`` remembers; all rows look at one window."""
+
 
 @dataclass(frozen=True, slots=True)
 class DecodingTask:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.options import DEFAULT_DECODING, DecodingOptions
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -32,6 +34,7 @@ class DecodeJob:
         audio: int16 (n_samples,), a private copy.
         start_sample: where ``audio[0]`` lies in the stream.
         is_final: whether the hypothesis may become the utterance's final text.
+        options: how it becomes text.
         context_s: seconds of audio context to encode; what exceeds the window is the window.
         prefix: ids the hypothesis must begin with: stable text is not taken back.  Empty for finals.
         draft: ids of the previous hypothesis behind the prefix, for the decoder to verify in one pass.
@@ -41,6 +44,7 @@ class DecodeJob:
     audio: NDArray[np.int16]
     start_sample: int
     is_final: bool
+    options: DecodingOptions = DEFAULT_DECODING
     context_s: float = 30.0
     prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
@@ -59,11 +63,13 @@ class Hypothesis:
         tokens: text tokens only; special tokens are left out.
         no_speech_prob: P(<|nospeech|>) at the SOT position, 0 … 1.
         avg_logprob: mean log-probability over the tokens behind the prefix and the closing <|endoftext|>.
+        language: what is spoken, as it was given or heard.
     """
 
     tokens: tuple[Token, ...]
     no_speech_prob: float
     avg_logprob: float
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 
 NO_SPEECH_THRESHOLD = 0.6
@@ -15,6 +16,12 @@ _FEWEST_REPEATED_TOKENS = 12
 def is_not_speech(no_speech_prob: float, avg_logprob: float) -> bool:
     """Tell whether the model itself doubts that there was speech."""
     return no_speech_prob > NO_SPEECH_THRESHOLD and avg_logprob < LOGPROB_THRESHOLD
+
+
+def compression_ratio(text: str) -> float:
+    """Return how many times smaller ``text`` becomes by zlib: high where it repeats itself."""
+    content = text.encode()
+    return len(content) / len(zlib.compress(content))
 
 
 def is_loop(ids: Sequence[int]) -> bool:

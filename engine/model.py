@@ -11,18 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checkpoint import Checkpoint, default_checkpoint_folder, read_checkpoint
-from engine.config import ModelDimensions
-from engine.decoding import DecodedText, DecodingTask, decode_greedily
 from engine.devices import choose_compute
-from engine.errors import CheckpointError
 from engine.events import DecodeJob, Hypothesis, Token
 from engine.graph import SpecialIds
 from engine.guards import is_loop
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
 from engine.networks import EncodedAudio, Networks
-from engine.options import DecodingOptions
+from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
+from engine.recognition import Recognized, Recognizer, Window
 from engine.rules import Filter
+from engine.search import Vocabulary
 from engine.tokenizer import Tokenizer
 from stream.audio import SAMPLE_RATE
 
@@ -38,6 +37,7 @@ class WhisperModel:
         device_name: where it runs, "CPU" or the GPU's name.
         tokenizer: of the checkpoint's vocabulary.
         networks: encoder and decoder, for those who want more than text.
+        recognizer: windows to texts.
     """
 
     def __init__(self, name: str, device_name: str, tokenizer: Tokenizer, networks: Networks) -> None:
@@ -45,7 +45,7 @@ class WhisperModel:
         self.device_name = device_name
         self.tokenizer = tokenizer
         self.networks = networks
-        self._options = DecodingOptions()
+        self.recognizer = Recognizer(networks, tokenizer, Vocabulary(networks.filters, tokenizer.first_timestamp))
 
     @classmethod
     def load(
@@ -66,13 +66,19 @@ class WhisperModel:
         on_progress(LoadProgress("Reading the model", 1, 3, False, 0.3))
         checkpoint = read_checkpoint(default_checkpoint_folder() if folder is None else folder)
         tokenizer = Tokenizer(checkpoint.vocabulary)
-        if tokenizer.is_multilingual:
-            what = f"{checkpoint.name} is multilingual, and languages cannot be chosen yet"
-            raise CheckpointError(f"{what}: give the folder of an English-only model, whose name ends in .en")
-        filters = filter_table(checkpoint, tokenizer)
         ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
-        networks = Networks(checkpoint, ids, filters, compute, on_progress)
+        networks = Networks(checkpoint, ids, filter_table(checkpoint, tokenizer), compute, on_progress)
         return cls(checkpoint.name, compute.name, tokenizer, networks)
+
+    def check(self, options: DecodingOptions) -> None:
+        """See that the model can do what ``options`` ask, before any heavy work.
+
+        Raises:
+            ValueError: it does not know the language, or cannot translate.
+        """
+        for language in (options.language or "en", *options.languages):
+            if self.tokenizer.is_multilingual or options.language is not None:
+                self.tokenizer.sot_sequence(language, translate=options.translate)
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` together, in the longest context that any of them wants.
@@ -81,30 +87,32 @@ class WhisperModel:
         """
         full = self.networks.dims.n_audio_ctx
         n_audio_ctx = min(full, max(ceil(job.context_s) * _POSITIONS_PER_S for job in jobs))
-        decoded = self._decode_windows(jobs, n_audio_ctx)
-        for i, text in enumerate(decoded):
-            if n_audio_ctx < full and is_loop(text.ids):
-                decoded[i] = self._decode_windows([replace(jobs[i], draft=())], full)[0]
-        return [self._hypothesis(job, text) for job, text in zip(jobs, decoded, strict=True)]
+        found = self._recognize(jobs, n_audio_ctx)
+        for i, text in enumerate(found):
+            if n_audio_ctx < full and is_loop(text.decoded.ids):
+                found[i] = self._recognize([replace(jobs[i], draft=())], full)[0]
+        return [self._hypothesis(job, text) for job, text in zip(jobs, found, strict=True)]
 
     def decode_window(
         self,
         audio: NDArray[np.int16],
         n_audio_ctx: int | None = None,
+        options: DecodingOptions = DEFAULT_DECODING,
         *,
         prefix: tuple[int, ...] = (),
         draft: tuple[int, ...] = (),
-    ) -> DecodedText:
+    ) -> Recognized:
         """Decode one window of audio.
 
         Args:
             audio: int16 (n_samples,); what is beyond the window is not heard.
             n_audio_ctx: encoder positions, 20 ms each; None for the full 30 s.
+            options: how it becomes text.
             prefix: ids the text must begin with.
             draft: a guess at the ids behind them.
         """
-        job = DecodeJob(0, audio, 0, True, prefix=prefix, draft=draft)
-        return self._decode_windows([job], n_audio_ctx or self.networks.dims.n_audio_ctx)[0]
+        job = DecodeJob(0, audio, 0, True, options, prefix=prefix, draft=draft)
+        return self._recognize([job], n_audio_ctx or self.networks.dims.n_audio_ctx)[0]
 
     def encode(self, audios: Sequence[NDArray[np.int16]], n_audio_ctx: int) -> EncodedAudio:
         """Encode windows of audio, each int16 (n_samples,), in ``n_audio_ctx`` positions of 20 ms."""
@@ -112,18 +120,14 @@ class WhisperModel:
         mels = [log_mel_spectrogram(audio, n_mels=n_mels, n_frames=2 * n_audio_ctx) for audio in audios]
         return self.networks.encode(np.stack(mels))
 
-    def _decode_windows(self, jobs: Sequence[DecodeJob], n_audio_ctx: int) -> list[DecodedText]:
-        encoded = self.encode([job.audio for job in jobs], n_audio_ctx)
-        return decode_greedily(self.networks.decoder(encoded), [self._task(job) for job in jobs])
+    def _recognize(self, jobs: Sequence[DecodeJob], n_audio_ctx: int) -> list[Recognized]:
+        windows = [Window(job.options, job.prefix, job.draft) for job in jobs]
+        return self.recognizer.recognize(self.encode([job.audio for job in jobs], n_audio_ctx), windows)
 
-    def _task(self, job: DecodeJob) -> DecodingTask:
-        prompt = self.tokenizer.sot_sequence()
-        return DecodingTask(prompt, 0, self.tokenizer.eot, self._options.max_tokens, job.prefix, job.draft)
-
-    def _hypothesis(self, job: DecodeJob, decoded: DecodedText) -> Hypothesis:
+    def _hypothesis(self, job: DecodeJob, found: Recognized) -> Hypothesis:
         tokens = [self._token(id, 0.0) for id in job.prefix]
-        tokens += map(self._token, decoded.ids, decoded.logprobs)
-        return Hypothesis(tuple(tokens), decoded.no_speech_prob, float(np.mean(decoded.logprobs)))
+        tokens += map(self._token, found.decoded.ids, found.decoded.logprobs)
+        return Hypothesis(tuple(tokens), found.decoded.no_speech_prob, found.avg_logprob, found.language)
 
     def _token(self, id: int, logprob: float) -> Token:
         return Token(id, self.tokenizer.token_bytes(id), logprob)
@@ -134,8 +138,7 @@ def filter_table(checkpoint: Checkpoint, tokenizer: Tokenizer) -> NDArray[np.flo
 
     Timestamps are left to the ranges of ``Rule``.  whisper/decoding.py@c0d2f62, SuppressTokens and SuppressBlank.
     """
-    dims: ModelDimensions = checkpoint.dimensions
-    table = np.zeros((len(Filter), dims.n_vocab), np.float32)
+    table = np.zeros((len(Filter), checkpoint.dimensions.n_vocab), np.float32)
     table[:, [*checkpoint.suppress_ids, tokenizer.no_timestamps]] = -np.inf
     table[Filter.AT_START, list(checkpoint.begin_suppress_ids)] = -np.inf
     table[Filter.TIME_OR_END, : tokenizer.eot] = -np.inf

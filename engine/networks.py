@@ -38,6 +38,11 @@ class EncodedAudio:
     features: Buffer
     cross_kv: tuple[Buffer, ...]
 
+    def window(self, i: int) -> EncodedAudio:
+        """Return window ``i`` alone."""
+        one = slice(i, i + 1)
+        return EncodedAudio(self.features[one, :, :], tuple(kv[one, :, :, :] for kv in self.cross_kv))
+
     @property
     def n_windows(self) -> int:
         """How many windows were encoded together."""
@@ -45,7 +50,12 @@ class EncodedAudio:
 
 
 class Networks:
-    """Encoder and decoder of one checkpoint, compiled for and loaded on one device."""
+    """Encoder and decoder of one checkpoint, compiled for and loaded on one device.
+
+    Attributes:
+        dims: the model's dimensions.
+        filters: float32 (n_filters, n_vocab), rows as in ``Filter``.
+    """
 
     def __init__(
         self,
@@ -79,7 +89,8 @@ class Networks:
         few_rows = _with_kernel(target, for_decoder)
         weights = {name: _to_device(v, few_rows.dtype_of(v.ndim), compute) for name, v in for_decoder.items()}
         self._decoder = loader.load("decoder", lambda: decoder_graph(dims, few_rows, ids), few_rows, weights, 2)
-        self._filters = Buffer.from_numpy(np.ascontiguousarray(filters)).to(compute.device)
+        self.filters = filters
+        self._filters = self._place(np.ascontiguousarray(filters))
 
     def encode(self, mels: NDArray[np.float32]) -> EncodedAudio:
         """Encode ``mels``, float32 (n_windows, n_mels, n_frames): an even number of frames, at most two a position."""
@@ -154,10 +165,25 @@ class BatchDecoder:
         """Go on with ``rows`` alone where they are few and copying them is cheap: on the host."""
         if not self._device.is_host or len(rows) > _WORTH_COPYING * len(self._visible):
             return False
-        self._cross_kv = tuple(_take(kv, rows, 0) for kv in self._cross_kv)
-        self._self_kv = [_take(kv, rows, 1) for kv in self._self_kv]
-        self._visible = self._visible[list(rows)]
+        self._cross_kv = tuple(Buffer.from_numpy(np.take(kv.to_numpy(), rows, 0)) for kv in self._cross_kv)
+        self._remember(rows)
         return True
+
+    def rearrange(self, rows: Sequence[int]) -> None:
+        """Let row i go on from what row ``rows[i]`` remembers; all rows look at one window."""
+        if list(rows) != list(range(len(self._visible))):
+            self._remember(rows)
+
+    def _remember(self, rows: Sequence[int]) -> None:
+        """Let row i of the self KV be what ``rows[i]`` was."""
+        n_slots = self._visible.shape[1]
+        self._visible = self._visible[list(rows)]
+        for i, cache in enumerate(self._self_kv):
+            # Through whole arrays on the host: copies between slices of buffers are not waited for.
+            before = _as_bits(cache).to_numpy()
+            after = np.empty((len(before), len(rows), *before.shape[2:]), before.dtype)
+            after[:n_slots] = before[:n_slots, list(rows)]
+            self._self_kv[i] = Buffer.from_numpy(after).view(cache.dtype).to(self._device)
 
     def _place(self, array: NDArray[np.generic]) -> Buffer:
         return Buffer.from_numpy(np.ascontiguousarray(array)).to(self._device)
@@ -181,14 +207,14 @@ def visibility_mask(visible: NDArray[np.bool_], n_tokens: int) -> NDArray[np.flo
     return np.where(may_look, np.float32(0), np.float32(-np.inf))
 
 
+def _as_bits(buffer: Buffer) -> Buffer:
+    """A view that numpy understands: it has no bfloat16."""
+    return buffer.view(DType.uint16) if buffer.dtype == DType.bfloat16 else buffer
+
+
 def _padded(rows: Sequence[Sequence[Any]], padding: Any) -> NDArray[np.int64]:  # noqa: ANN401  # ints or pairs of them
     n = max(map(len, rows))
     return np.array([[*row, *[padding] * (n - len(row))] for row in rows], np.int64)
-
-
-def _take(buffer: Buffer, rows: Sequence[int], axis: int) -> Buffer:
-    """Copy ``rows`` of a buffer on the host."""
-    return Buffer.from_numpy(buffer.to_numpy().take(list(rows), axis))
 
 
 @dataclass(frozen=True, slots=True)

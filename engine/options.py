@@ -9,17 +9,55 @@ from stream.gate import GateOptions
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodingOptions:
-    """How one job becomes text.
+    """How sound becomes text; the names and defaults of whisper/transcribe.py@c0d2f62 where it has them.
 
     Attributes:
+        language: what is spoken; None for what is heard.
+        languages: those that may be heard; empty for all the model knows.
+        translate: English text, whatever is spoken.
+        timestamps: whether the text is cut into segments by timestamps.
+        prompt: text that came before, or words that are likely to come: names, terms, a style.
+        beam_size: how many texts are followed at once; 1 is greedy.
+        patience: with beams, how long the search goes on: until that many times ``beam_size`` texts have ended.
+        length_penalty: exponent of Wu et al. 2016; None to divide by the length.
+        temperatures: tried in turn, until a text is not rejected by the limits below; 0 is the most probable text.
+        best_of: how many texts are drawn at a temperature above 0.
+        compression_ratio_limit: a text that compresses better repeats itself; None to accept it.
+        logprob_limit: a text whose tokens are less probable, on average, is rejected; None to accept it.
+        no_speech_limit: with a higher no-speech probability an improbable text is silence and tried no further.
         max_tokens: longest text, in tokens; half the decoder's context, as in whisper/decoding.py.
     """
 
+    language: str | None = None
+    languages: tuple[str, ...] = ()
+    translate: bool = False
+    timestamps: bool = False
+    prompt: str = ""
+    beam_size: int = 1
+    patience: float = 1.0
+    length_penalty: float | None = None
+    temperatures: tuple[float, ...] = (0.0,)
+    best_of: int = 5
+    compression_ratio_limit: float | None = 2.4
+    logprob_limit: float | None = -1.0
+    no_speech_limit: float | None = 0.6
     max_tokens: int = 224
 
     def __post_init__(self) -> None:
-        if self.max_tokens < 1:
-            raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
+        for name, least in (("beam_size", 1), ("best_of", 1), ("max_tokens", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.patience <= 0:
+            raise ValueError(f"patience must be > 0, got {self.patience}")
+        if self.length_penalty is not None and not 0 <= self.length_penalty <= 1:
+            raise ValueError(f"length_penalty must be between 0 and 1, got {self.length_penalty}")
+        if not self.temperatures or not all(0 <= temperature <= 2 for temperature in self.temperatures):
+            raise ValueError(f"temperatures must be one or more numbers between 0 and 2, got {self.temperatures}")
+        if self.language is not None and self.languages and self.language not in self.languages:
+            raise ValueError(f"language {self.language!r} is not among the languages allowed: {self.languages}")
+
+
+DEFAULT_DECODING = DecodingOptions()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +96,7 @@ class StreamingOptions:
         step_s: least new audio between two partials of an utterance, in seconds.
         backlog_s: how much speech may wait for the model, in seconds, before the source is no longer read.
         batch_size: how many utterances are decoded together, where that many wait.
+        decoding: how sound becomes text.
         partial_context: what a partial is encoded with.
         final_context: what a final is encoded with.
         gate: endpointing.
@@ -67,6 +106,7 @@ class StreamingOptions:
     step_s: float = 0.2
     backlog_s: float = 120.0
     batch_size: int = 4
+    decoding: DecodingOptions = DEFAULT_DECODING
     partial_context: AudioContext = FOR_PARTIALS
     final_context: AudioContext = FULL_WINDOW
     gate: GateOptions = field(default_factory=GateOptions)

@@ -56,13 +56,28 @@ class Tokenizer:
         ranks = {token: i for i, token in enumerate(self._bytes)}
         self._encoding = tiktoken.Encoding("whisper", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens={})
 
-    def sot_sequence(self, language: str | None = None) -> tuple[int, ...]:
-        """Return the tokens that ask for a transcript without times; ``language`` for multilingual checkpoints."""
+    def sot_sequence(
+        self, language: str = "en", *, translate: bool = False, timestamps: bool = False
+    ) -> tuple[int, ...]:
+        """Return the tokens that ask for a text.
+
+        Args:
+            language: what is spoken, one of ``languages``.
+            translate: ask for English, whatever is spoken.
+            timestamps: ask for the times of segments among the text.
+
+        Raises:
+            ValueError: the checkpoint does not know the language, or knows English alone and is to translate.
+        """
+        times = () if timestamps else (self.no_timestamps,)
         if not self.is_multilingual:
-            return (self.sot, self.no_timestamps)
+            if language != "en" or translate:
+                what = "translate" if translate else f"hear language {language!r}"
+                raise ValueError(f"an English-only model cannot {what}: choose a multilingual one, as base")
+            return (self.sot, *times)
         if language not in self.languages:
             raise ValueError(f"language must be one of {', '.join(self.languages)}, got {language!r}")
-        return (self.sot, self.languages[language], self.transcribe, self.no_timestamps)
+        return (self.sot, self.languages[language], self.translate if translate else self.transcribe, *times)
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of ``text``; what looks like a special token in it is text like any other."""

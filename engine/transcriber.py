@@ -160,7 +160,8 @@ class Transcriber:
         draft = utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else ()
         context = self._options.final_context if is_final else self._options.partial_context
         context_s = context.needed_s(seconds(len(audio)))
-        return DecodeJob(utterance.id, audio, utterance.start_sample, is_final, context_s, prefix, draft)
+        options = self._options.decoding
+        return DecodeJob(utterance.id, audio, utterance.start_sample, is_final, options, context_s, prefix, draft)
 
     def _receive_gate_events(self, events: list[GateEvent]) -> None:
         for event in events:

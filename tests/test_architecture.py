@@ -43,7 +43,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
 CORE = {
     "stream/audio.py", "stream/gate.py", "stream/ring.py",
     "engine/config.py", "engine/decoding.py", "engine/events.py", "engine/guards.py", "engine/log_mel.py",
-    "engine/options.py", "engine/rules.py", "engine/stability.py", "engine/transcriber.py", "engine/utterance.py",
+    "engine/options.py", "engine/rules.py", "engine/search.py", "engine/stability.py", "engine/transcriber.py",
+    "engine/utterance.py",
     "ui/terminal/render.py", "ui/terminal/state.py",
 }  # fmt: skip
 """Pure: what these files compute depends on what they are given, and on nothing else."""
