@@ -84,7 +84,7 @@ class AudioContext:
 
 
 FULL_WINDOW = AudioContext(margin_s=30.0, shortest_s=30.0)
-FOR_PARTIALS = AudioContext(margin_s=1.0, shortest_s=10.0)
+SHORT_CONTEXT = AudioContext(margin_s=1.0, shortest_s=10.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +107,7 @@ class StreamingOptions:
     backlog_s: float = 120.0
     batch_size: int = 4
     decoding: DecodingOptions = DEFAULT_DECODING
-    partial_context: AudioContext = FOR_PARTIALS
+    partial_context: AudioContext = SHORT_CONTEXT
     final_context: AudioContext = FULL_WINDOW
     gate: GateOptions = field(default_factory=GateOptions)
 
@@ -126,7 +126,7 @@ FOR_RECORDINGS = StreamingOptions(
     partials=False,
     backlog_s=300.0,
     batch_size=8,
-    final_context=AudioContext(margin_s=2.0, shortest_s=15.0),
+    final_context=SHORT_CONTEXT,
     gate=GateOptions(hangover_ms=2000),
 )
 """For what is not spoken now: nobody waits for the end of a sentence, so Whisper gets as much of the talk around each

@@ -119,18 +119,18 @@ class Transcriber:
     def next_jobs(self, most: int = 1) -> list[DecodeJob]:
         """Return the work that matters most; none where there is none or some is still with the model.
 
-        That is the finals of the oldest utterances, at most ``most`` of them to be decoded together, or one partial
-        where no final is due.  When an open utterance pauses, what would be its final is decoded while the hangover
-        still runs; if speech goes on, that was one more partial.
+        That is the final of the oldest utterance and of those most like it in length, at most ``most`` in all, to be
+        decoded together; or one partial where no final is due.  When an open utterance pauses, what would be its
+        final is decoded while the hangover still runs; if speech goes on, that was one more partial.
         """
         if self._jobs:
             return []
-        for utterance in self._utterances:
-            job = None if utterance.is_decided else self._job_for(utterance)
-            if job is not None and (job.is_final or not self._jobs):
-                self._jobs.append(job)
-            if len(self._jobs) == most:
-                break
+        due = [job for u in self._utterances if not u.is_decided and (job := self._job_for(u)) is not None]
+        self._jobs = due[:1]
+        if due and due[0].is_final:
+            # Together they are encoded in the context of the longest: what differs in length is wasted.
+            finals = [job for job in due if job.is_final]
+            self._jobs = sorted(finals, key=lambda job: abs(len(job.audio) - len(due[0].audio)))[:most]
         return list(self._jobs)
 
     def receive_hypothesis(self, job: DecodeJob, hypothesis: Hypothesis) -> None:
