@@ -7,8 +7,9 @@ whisper/timing.py@c0d2f62; Radford et al. 2022 do not describe it.  Words join t
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 POSITION_S = 0.02
 """Seconds of audio an encoder position covers."""
 _MEDIAN_WIDTH = 7
+_USUAL_LONGEST_S = 0.7
+_SENTENCE_ENDS = ".。!！?？"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +38,53 @@ class WordTiming:
     probability: float
 
 
-def token_starts(attention: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return when each token begins, and when the last ends: seconds, float64 (n_tokens,).
+def align_words(
+    scores: NDArray[np.float32], tokens: Sequence[bytes], logprobs: Sequence[float], *, by_spaces: bool = True
+) -> list[WordTiming]:
+    """Return the words of a text with their times, punctuation joined to the word it belongs to.
 
     Args:
-        attention: float32 (n_heads, n_tokens, n_positions), each row a distribution over the audio; the last token is
-            the end of the text, whose beginning is the end of the last word.
+        scores: float32 (n_heads, n_rows, n_positions), the alignment heads' attention before the softmax: a row for
+            each token passed through the decoder: prompt, text and end.
+        tokens: the text, a bytes string a token.
+        logprobs: of the tokens.
+        by_spaces: whether the language puts spaces between words.
     """
-    weights = (attention - attention.mean(axis=1, keepdims=True)) / (attention.std(axis=1, keepdims=True) + 1e-12)
-    smooth = median_filter(weights, _MEDIAN_WIDTH)
-    tokens, positions = dynamic_time_warping(-smooth.mean(axis=0))
-    first = np.flatnonzero(np.diff(tokens, prepend=-1))
-    return positions[first] * POSITION_S
+    if not tokens:
+        return []
+    boundaries = _token_boundaries(scores, len(tokens) + 1)
+    words, at = [], 0
+    for text, n in split_words(tokens, by_spaces=by_spaces):
+        probability = float(np.exp(logprobs[at : at + n]).mean())
+        words.append(WordTiming(text, float(boundaries[at]), float(boundaries[at + n]), probability))
+        at += n
+    return join_punctuation(_without_pauses(words))
+
+
+def _token_boundaries(scores: NDArray[np.float32], n_rows: int) -> NDArray[np.float64]:
+    """When each token begins, the end of the text included: seconds, float64 (n_rows,)."""
+    attention = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    attention /= attention.sum(axis=-1, keepdims=True)
+    weights = (attention - attention.mean(axis=1, keepdims=True)) / (attention.std(axis=1, keepdims=True) + 1e-9)
+    cost = -median_filter(weights, _MEDIAN_WIDTH).mean(axis=0)[
+        -n_rows - 1 : -1
+    ]  # a row tells where its successor is heard
+    rows, positions = dynamic_time_warping(cost)
+    return positions[np.flatnonzero(np.diff(rows, prepend=-1))].astype(np.float64) * POSITION_S
+
+
+def _without_pauses(words: Sequence[WordTiming]) -> list[WordTiming]:
+    """Cut the silence off that the path gave to the first or last word of a sentence (whisper/timing.py)."""
+    lengths = [word.end_s - word.start_s for word in words if word.end_s > word.start_s]
+    longest_s = 2 * min(_USUAL_LONGEST_S, float(np.median(lengths))) if lengths else 0.0
+    cut = list(words)
+    for i in range(1, len(cut)):
+        if cut[i].end_s - cut[i].start_s > longest_s:
+            if cut[i].text in _SENTENCE_ENDS:
+                cut[i] = replace(cut[i], end_s=cut[i].start_s + longest_s)
+            elif cut[i - 1].text in _SENTENCE_ENDS:
+                cut[i] = replace(cut[i], start_s=cut[i].end_s - longest_s)
+    return cut
 
 
 def median_filter(x: NDArray[np.float32], width: int) -> NDArray[np.float32]:
@@ -107,8 +145,7 @@ def split_words(tokens: Sequence[bytes], *, by_spaces: bool) -> list[tuple[str, 
             text = pending.decode()
         except UnicodeDecodeError:
             continue
-        continues = by_spaces and words and not text.startswith(" ") and text.strip() and not _is_punctuation(text)
-        if continues:
+        if by_spaces and words and not text.startswith(" ") and text.strip() not in string.punctuation:
             words[-1] = (words[-1][0] + text, words[-1][1] + n_pending)
         else:
             words.append((text, n_pending))
@@ -122,10 +159,6 @@ _PREPENDED = "\"'“¿([{-"
 _APPENDED = "\"'.。,，!！?？:：”)]}、"
 
 
-def _is_punctuation(text: str) -> bool:
-    return text.strip() in _PREPENDED + _APPENDED
-
-
 def join_punctuation(words: Sequence[WordTiming]) -> list[WordTiming]:
     """Give punctuation to the word it belongs to, which keeps its own times (whisper/timing.py, merge_punctuations)."""
     joined: list[WordTiming] = []
@@ -134,12 +167,8 @@ def join_punctuation(words: Sequence[WordTiming]) -> list[WordTiming]:
         if word.text.startswith(" ") and word.text.strip() and word.text.strip() in _PREPENDED:
             before += word.text
         elif joined and word.text in _APPENDED and not joined[-1].text.endswith(" "):
-            joined[-1] = _renamed(joined[-1], joined[-1].text + word.text)
+            joined[-1] = replace(joined[-1], text=joined[-1].text + word.text)
         else:
-            joined.append(_renamed(word, before + (word.text.lstrip() if before else word.text)))
+            joined.append(replace(word, text=before + (word.text.lstrip() if before else word.text)))
             before = ""
     return joined
-
-
-def _renamed(word: WordTiming, text: str) -> WordTiming:
-    return WordTiming(text, word.start_s, word.end_s, word.probability)

@@ -44,7 +44,12 @@ def artifact_path(name: str, *shaping: str) -> Path:
     """
     digest = hashlib.sha256(importlib.metadata.version("max").encode())
     here = Path(__file__).parent
-    for source in (here / "graph.py", here / "layers.py", *sorted((here / "kernels").glob("*.mojo"))):
+    for source in (
+        here / "graph.py",
+        here / "alignment_graph.py",
+        here / "layers.py",
+        *sorted((here / "kernels").glob("*.mojo")),
+    ):
         digest.update(source.read_bytes())
     for part in shaping:
         digest.update(b"\0" + part.encode())

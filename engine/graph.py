@@ -65,7 +65,7 @@ def audio_encoder(scope: Scope, mel: TensorValue, dims: ModelDimensions) -> Tens
     x = ops.gelu(_convolve_pairs(scope / "conv1", x, dims.n_mels, n_state))
     x = ops.gelu(_convolve_with_stride_two(scope / "conv2", x, n_state))
     positions = scope.weight("positions", dims.n_audio_ctx, n_state)
-    x = x + ops.slice_tensor(positions, [(slice(0, _length(x)), x.shape[1]), slice(None)])
+    x = x + ops.slice_tensor(positions, [(slice(0, length(x)), x.shape[1]), slice(None)])
     for i in range(dims.n_audio_layer):
         x = encoder_layer(scope / "layers" / i, x, dims)
     return layer_norm(scope / "norm", x, n_state)
@@ -232,7 +232,7 @@ def _log1p_exp(x: TensorValue) -> TensorValue:
     return ops.log(ops.exp(x) + 1.0)
 
 
-def _length(x: TensorValue) -> TensorValue:
+def length(x: TensorValue) -> TensorValue:
     """The size of dimension 1 as a host scalar."""
     return ops.squeeze(ops.shape_to_tensor(x.shape[1:2]), 0)
 

@@ -25,8 +25,9 @@ from engine.search import Vocabulary
 from engine.tokenizer import Tokenizer
 from stream.audio import SAMPLE_RATE
 
-_POSITIONS_PER_S = SAMPLE_RATE // (2 * HOP_SAMPLES)
+_SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
 """One position of the encoder's output covers two mel frames: 20 ms."""
+_POSITIONS_PER_S = SAMPLE_RATE // _SAMPLES_PER_POSITION
 
 
 class WhisperModel:
@@ -49,13 +50,19 @@ class WhisperModel:
 
     @classmethod
     def load(
-        cls, folder: Path | None = None, *, device: str = "auto", on_progress: OnProgress = say_nothing
+        cls,
+        folder: Path | None = None,
+        *,
+        device: str = "auto",
+        words: bool = False,
+        on_progress: OnProgress = say_nothing,
     ) -> WhisperModel:
         """Bring up the checkpoint in ``folder``; minutes on the very first run on a machine, a second later on.
 
         Args:
             folder: a CTranslate2 Whisper folder; None for the packaged tiny.en.
             device: "auto", "cpu" or "gpu".
+            words: whether word times will be asked for.
             on_progress: told of each stage as it begins, on the calling thread.
 
         Raises:
@@ -63,11 +70,12 @@ class WhisperModel:
             ModelLoadError: the graphs cannot be compiled or kept, or there is no such device.
         """
         compute = choose_compute(device)
-        on_progress(LoadProgress("Reading the model", 1, 3, False, 0.3))
+        on_progress(LoadProgress("Reading the model", 1, 4 if words else 3, False, 0.3))
         checkpoint = read_checkpoint(default_checkpoint_folder() if folder is None else folder)
         tokenizer = Tokenizer(checkpoint.vocabulary)
         ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
-        networks = Networks(checkpoint, ids, filter_table(checkpoint, tokenizer), compute, on_progress)
+        filters = filter_table(checkpoint, tokenizer)
+        networks = Networks(checkpoint, ids, filters, compute, on_progress, alignment=words)
         return cls(checkpoint.name, compute.name, tokenizer, networks)
 
     def check(self, options: DecodingOptions) -> None:
@@ -121,7 +129,10 @@ class WhisperModel:
         return self.networks.encode(np.stack(mels))
 
     def _recognize(self, jobs: Sequence[DecodeJob], n_audio_ctx: int) -> list[Recognized]:
-        windows = [Window(job.options, job.prefix, job.draft) for job in jobs]
+        windows = [
+            Window(job.options, min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION)), job.prefix, job.draft)
+            for job in jobs
+        ]
         return self.recognizer.recognize(self.encode([job.audio for job in jobs], n_audio_ctx), windows)
 
     def _hypothesis(self, job: DecodeJob, found: Recognized) -> Hypothesis:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from max.driver import CPU, Buffer
@@ -16,10 +15,11 @@ from max.engine import InferenceSession, Model
 from max.graph import Graph
 from numpy.typing import NDArray
 
+from engine.alignment_graph import alignment_graph
+from engine.batch_decoder import BatchDecoder, visibility_mask
 from engine.checkpoint import Checkpoint
 from engine.compiled import artifact_path, compile_and_keep, read_artifact
 from engine.config import ModelDimensions
-from engine.decoding import Prediction, Row
 from engine.devices import Compute
 from engine.graph import SpecialIds, decoder_graph, encoder_graph
 from engine.layers import Target
@@ -64,6 +64,8 @@ class Networks:
         filters: NDArray[np.float32],
         compute: Compute,
         on_progress: OnProgress,
+        *,
+        alignment: bool = False,
     ) -> None:
         """Load the artifacts, compiling first what was never compiled here.
 
@@ -73,6 +75,7 @@ class Networks:
             filters: float32 (n_filters, n_vocab), rows as in ``Filter``.
             compute: the device.
             on_progress: told of each stage as it begins.
+            alignment: whether ``align`` will be called.
 
         Raises:
             ModelLoadError: an artifact cannot be made or kept.
@@ -80,15 +83,22 @@ class Networks:
         self.dims = checkpoint.dimensions
         self._compute = compute
         session = InferenceSession(devices=[CPU()] if compute.device.is_host else [compute.device, CPU()])
-        loader = _Loader(session, self.dims, compute, on_progress)
+        loader = _Loader(session, self.dims, compute, on_progress, 4 if alignment else 3)
         dims = self.dims
         for_encoder, for_decoder = _weights_by_network(checkpoint.weights)
         target = compute.target
         weights = {name: _to_device(value, compute.target.dtype, compute) for name, value in for_encoder.items()}
-        self._encoder = loader.load("encoder", lambda: encoder_graph(dims, target), target, weights, 1)
+        self._encoder = loader.load("encoder", lambda: encoder_graph(dims, target), target, weights)
         few_rows = _with_kernel(target, for_decoder)
         weights = {name: _to_device(v, few_rows.dtype_of(v.ndim), compute) for name, v in for_decoder.items()}
-        self._decoder = loader.load("decoder", lambda: decoder_graph(dims, few_rows, ids), few_rows, weights, 2)
+        self._decoder = loader.load("decoder", lambda: decoder_graph(dims, few_rows, ids), few_rows, weights)
+        self._heads = checkpoint.alignment_heads or _usual_heads(self.dims)
+        self._aligner = None
+        if alignment:
+            heads = self._heads
+            self._aligner = loader.load(
+                "alignment", lambda: alignment_graph(dims, few_rows, heads), few_rows, weights, repr(heads)
+            )
         self.filters = filters
         self._filters = self._place(np.ascontiguousarray(filters))
 
@@ -104,138 +114,57 @@ class Networks:
         n_rows = encoded.n_windows * n_rows_per_window
         return BatchDecoder(self._decoder, self._filters, encoded.cross_kv, n_rows, self.dims, self._compute)
 
+    def align(self, encoded: EncodedAudio, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """Return what the alignment heads see while ``tokens``, prompt and text, are written.
+
+        Args:
+            encoded: one window.
+            tokens: as the decoder was given them.
+
+        Returns:
+            float32 (n_heads, n_tokens, n_audio_ctx), before the softmax.
+        """
+        assert self._aligner is not None, "loaded without alignment"
+        n_layers = max(layer for layer, _ in self._heads) + 1
+        mask = visibility_mask(np.ones((1, len(tokens)), np.bool_), len(tokens))
+        cross_kv = encoded.cross_kv[: 2 * n_layers]
+        (scores,) = self._aligner.execute(self._place(np.array([tokens], np.int64)), self._place(mask), *cross_kv)
+        result: NDArray[np.float32] = scores.to_numpy()
+        return result
+
     def _place(self, array: NDArray[np.generic]) -> Buffer:
         return Buffer.from_numpy(array).to(self._compute.device)
 
 
-class BatchDecoder:
-    """The decoder over some windows, with the self KV of the tokens it was given (an ``engine.decoding.TextDecoder``).
-
-    The cache is kept in place: a pass writes the new keys and values into the next slots and sees only the filled
-    ones, so its cost follows the text, not the cache.  Rows that bring fewer tokens than the longest, and tokens that
-    were forgotten, leave slots that are not visible.
-    """
-
-    def __init__(
-        self,
-        model: Model,
-        filters: Buffer,
-        cross_kv: tuple[Buffer, ...],
-        n_rows: int,
-        dims: ModelDimensions,
-        compute: Compute,
-    ) -> None:
-        self._model, self._filters, self._dims, self._device = model, filters, dims, compute.device
-        self._cross_kv = cross_kv
-        # Room for the longest text behind the longest first pass, whatever was forgotten of that.
-        shape = (dims.n_text_ctx * 3 // 2, n_rows, dims.n_text_head, dims.n_text_state // dims.n_text_head)
-        self._self_kv = [Buffer(compute.target.dtype, shape, compute.device) for _ in range(2 * dims.n_text_layer)]
-        self._visible = np.zeros((n_rows, 0), np.bool_)
-        """(n_rows, n_slots): which filled slots hold a token of the row."""
-
-    def advance(self, rows: Sequence[Row]) -> Prediction:
-        """Append the tokens of every row and predict the successors of the sampled ones."""
-        n_slots, n_tokens = self._visible.shape[1], max(len(row.tokens) for row in rows)
-        n_past = self._visible.sum(axis=1)[:, None]
-        is_token = np.array([[i < len(row.tokens) for i in range(n_tokens)] for row in rows])
-        positions = np.minimum(n_past + np.arange(n_tokens), self._dims.n_text_ctx - 1)
-        self._visible = np.concatenate([self._visible, is_token], axis=1)
-        rules = [row.rules for row in rows]
-        ids, logprobs, no_speech, logits = self._model.execute(
-            self._place(_padded([row.tokens for row in rows], 0)),
-            self._place(positions),
-            self._place(visibility_mask(self._visible, n_tokens)),
-            Buffer.from_numpy(np.array(n_slots, np.int64)),
-            self._place(_padded([row.sampled for row in rows], 0)),
-            self._filters,
-            self._place(_padded([[rule.filter for rule in row] for row in rules], 0)),
-            self._place(_padded([[rule.times for rule in row] for row in rules], (0, 0))),
-            *self._cross_kv,
-            *(cache[: n_slots + n_tokens, :, :, :] for cache in self._self_kv),
-        )
-        return Prediction(ids.to_numpy(), logprobs.to_numpy(), no_speech.to_numpy(), logits.to_numpy)
-
-    def truncate(self, n_tokens: Sequence[int]) -> None:
-        """Forget all but the first ``n_tokens`` of each row."""
-        self._visible &= self._visible.cumsum(axis=1) <= np.array(n_tokens)[:, None]
-        filled = np.flatnonzero(self._visible.any(axis=0))
-        self._visible = self._visible[:, : filled[-1] + 1 if len(filled) else 0]
-
-    def keep(self, rows: Sequence[int]) -> bool:
-        """Go on with ``rows`` alone where they are few and copying them is cheap: on the host."""
-        if not self._device.is_host or len(rows) > _WORTH_COPYING * len(self._visible):
-            return False
-        self._cross_kv = tuple(Buffer.from_numpy(np.take(kv.to_numpy(), rows, 0)) for kv in self._cross_kv)
-        self._remember(rows)
-        return True
-
-    def rearrange(self, rows: Sequence[int]) -> None:
-        """Let row i go on from what row ``rows[i]`` remembers; all rows look at one window."""
-        if list(rows) != list(range(len(self._visible))):
-            self._remember(rows)
-
-    def _remember(self, rows: Sequence[int]) -> None:
-        """Let row i of the self KV be what ``rows[i]`` was."""
-        n_slots = self._visible.shape[1]
-        self._visible = self._visible[list(rows)]
-        for i, cache in enumerate(self._self_kv):
-            # Through whole arrays on the host: copies between slices of buffers are not waited for.
-            before = _as_bits(cache).to_numpy()
-            after = np.empty((len(before), len(rows), *before.shape[2:]), before.dtype)
-            after[:n_slots] = before[:n_slots, list(rows)]
-            self._self_kv[i] = Buffer.from_numpy(after).view(cache.dtype).to(self._device)
-
-    def _place(self, array: NDArray[np.generic]) -> Buffer:
-        return Buffer.from_numpy(np.ascontiguousarray(array)).to(self._device)
-
-
-_WORTH_COPYING = 0.6
-"""Below this share of unfinished rows, a step without the others pays for copying the rest."""
-
-
-def visibility_mask(visible: NDArray[np.bool_], n_tokens: int) -> NDArray[np.float32]:
-    """Return float32 (n_rows, n_tokens, n_slots): 0 where a new token may look, -inf elsewhere.
-
-    Args:
-        visible: (n_rows, n_slots), which slots hold a token of the row.
-        n_tokens: how many of the slots, at the end, are new.  A token sees the visible slots up to its own, and its
-            own even where it is padding: a row of -inf has no softmax.
-    """
-    n_slots = visible.shape[1]
-    may_look = np.tri(n_tokens, n_slots, n_slots - n_tokens, dtype=np.bool_) & visible[:, None]
-    may_look |= np.eye(n_tokens, n_slots, n_slots - n_tokens, dtype=np.bool_)
-    return np.where(may_look, np.float32(0), np.float32(-np.inf))
-
-
-def _as_bits(buffer: Buffer) -> Buffer:
-    """A view that numpy understands: it has no bfloat16."""
-    return buffer.view(DType.uint16) if buffer.dtype == DType.bfloat16 else buffer
-
-
-def _padded(rows: Sequence[Sequence[Any]], padding: Any) -> NDArray[np.int64]:  # noqa: ANN401  # ints or pairs of them
-    n = max(map(len, rows))
-    return np.array([[*row, *[padding] * (n - len(row))] for row in rows], np.int64)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Loader:
     session: InferenceSession
     dims: ModelDimensions
     compute: Compute
     on_progress: OnProgress
+    n_steps: int
+    steps_done: int = 1
 
     def load(
-        self, name: str, build: Callable[[], Graph], target: Target, weights: dict[str, Buffer], step: int
+        self, name: str, build: Callable[[], Graph], target: Target, weights: dict[str, Buffer], *shaping: str
     ) -> Model:
+        """Load graph ``name``, compiled for ``target`` and ``shaping``; each call is one more step of the progress."""
         types = f"{target.dtype} {target.matrix_dtype}"
-        path = artifact_path(name, repr(self.dims), self.compute.identity, types)
+        path = artifact_path(name, repr(self.dims), self.compute.identity, types, *shaping)
+        self.steps_done += 1
         compiled = read_artifact(path)
         if compiled is None:
-            self.on_progress(LoadProgress(f"Compiling the {name}", step + 1, 3, True, 90.0))
+            self.on_progress(LoadProgress(f"Compiling the {name}", self.steps_done, self.n_steps, True, 90.0))
             compiled = compile_and_keep(path, self.session, build)
         else:
-            self.on_progress(LoadProgress(f"Loading the {name}", step + 1, 3, False, 0.1))
+            self.on_progress(LoadProgress(f"Loading the {name}", self.steps_done, self.n_steps, False, 0.1))
         return self.session.init(compiled, weights_registry=weights)
+
+
+def _usual_heads(dims: ModelDimensions) -> tuple[tuple[int, int], ...]:
+    """All heads of the upper half of the decoder: whisper/model.py, where a checkpoint names none."""
+    layers = range(dims.n_text_layer // 2, dims.n_text_layer)
+    return tuple((layer, head) for layer in layers for head in range(dims.n_text_head))
 
 
 Weights = Mapping[str, NDArray[np.float32]]

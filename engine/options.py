@@ -16,6 +16,7 @@ class DecodingOptions:
         languages: those that may be heard; empty for all the model knows.
         translate: English text, whatever is spoken.
         timestamps: whether the text is cut into segments by timestamps.
+        words: whether finals tell when each word was said.
         prompt: text that came before, or words that are likely to come: names, terms, a style.
         beam_size: how many texts are followed at once; 1 is greedy.
         patience: with beams, how long the search goes on: until that many times ``beam_size`` texts have ended.
@@ -32,6 +33,7 @@ class DecodingOptions:
     languages: tuple[str, ...] = ()
     translate: bool = False
     timestamps: bool = False
+    words: bool = False
     prompt: str = ""
     beam_size: int = 1
     patience: float = 1.0

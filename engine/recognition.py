@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.alignment import WordTiming, align_words
 from engine.decoding import DecodedText, DecodingTask, Row, decode_greedily
 from engine.guards import compression_ratio
 from engine.networks import EncodedAudio, Networks
@@ -18,6 +19,7 @@ from engine.rules import PLAIN_TEXT, UNRESTRICTED, TimedText
 from engine.search import Vocabulary, decode_by_sampling, decode_with_beams
 from engine.tokenizer import Tokenizer
 
+_WITHOUT_SPACES = {"zh", "ja", "th", "lo", "my", "yue"}
 _SEED = 0
 """Sampling is random to the model and the same every time to the user."""
 
@@ -28,11 +30,13 @@ class Window:
 
     Attributes:
         options: how it becomes text.
+        n_positions: how many of the encoder's positions hold audio.
         prefix: ids the text must begin with.
         draft: a guess at the ids behind them.
     """
 
     options: DecodingOptions
+    n_positions: int
     prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
 
@@ -47,6 +51,7 @@ class Recognized:
         language_prob: its probability, 1 where it was given.
         temperature: at which the text was found.
         compression_ratio: of the text.
+        words: when each was said, seconds from the start of the window; empty where that was not asked for.
     """
 
     decoded: DecodedText
@@ -54,6 +59,7 @@ class Recognized:
     language_prob: float
     temperature: float
     compression_ratio: float
+    words: tuple[WordTiming, ...] = ()
 
     @property
     def avg_logprob(self) -> float:
@@ -94,6 +100,8 @@ class Recognizer:
                     break
                 text = self._search(encoded.window(i), window.options, replace(tasks[i], draft=()), temperature)
                 found[i] = self._recognized(text, temperature, *languages[i])
+            if window.options.words:
+                found[i] = replace(found[i], words=self._words(encoded.window(i), window, found[i]))
         return found
 
     def detect_languages(self, encoded: EncodedAudio, allowed: Sequence[str] = ()) -> list[dict[str, float]]:
@@ -174,6 +182,17 @@ class Recognizer:
             patience=options.patience,
             length_penalty=options.length_penalty,
         )
+
+    def _words(self, encoded: EncodedAudio, window: Window, found: Recognized) -> tuple[WordTiming, ...]:
+        tokenizer = self._tokenizer
+        spoken = zip(found.decoded.ids, found.decoded.logprobs, strict=False)
+        text = [(id, logprob) for id, logprob in spoken if id < tokenizer.eot]
+        ids = [*window.prefix, *(id for id, _ in text)]
+        prompt = tokenizer.sot_sequence(found.language, translate=window.options.translate)
+        scores = self._networks.align(encoded, [*prompt, *ids, tokenizer.eot])[:, :, : window.n_positions]
+        logprobs = [*[0.0] * len(window.prefix), *(logprob for _, logprob in text)]
+        by_spaces = found.language not in _WITHOUT_SPACES
+        return tuple(align_words(scores, [*map(tokenizer.token_bytes, ids)], logprobs, by_spaces=by_spaces))
 
     def _recognized(self, text: DecodedText, temperature: float, language: str, language_prob: float) -> Recognized:
         ratio = compression_ratio(self._tokenizer.decode(text.ids))

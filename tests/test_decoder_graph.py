@@ -21,8 +21,9 @@ from small_model import (
 )
 
 from engine import graph as graphs
+from engine.batch_decoder import BatchDecoder
 from engine.decoding import Row
-from engine.networks import BatchDecoder, EncodedAudio, Networks
+from engine.networks import EncodedAudio, Networks
 from engine.rules import UNRESTRICTED, Filter, Rule
 
 pytestmark = pytest.mark.max

@@ -29,8 +29,9 @@ from small_model import (
 )
 
 from engine import graph as graphs
+from engine.batch_decoder import visibility_mask
 from engine.layers import KERNELS, Scope, Target, attention, linear, multiply, split_heads
-from engine.networks import Networks, visibility_mask
+from engine.networks import Networks
 
 pytestmark = pytest.mark.max
 
