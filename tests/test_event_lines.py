@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.alignment import WordTiming
 from engine.events import AudioDropped, Discarded, Event, Final, Partial, SpeechStarted, Status, TimedEvent
 from ui.formats.event_lines import EventLineWriter, event_fields
 
@@ -19,7 +20,19 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
     ),
     (
         Final(2, "So „far“.", 0.0, 1.23456),
-        {"kind": "final", "utterance": 2, "text": "So „far“.", "start": 0.0, "end": 1.235},
+        {"kind": "final", "utterance": 2, "text": "So „far“.", "language": "en", "start": 0.0, "end": 1.235},
+    ),
+    (
+        Final(2, "ja", 0.0, 1.0, "de", (WordTiming(" ja", 0.12345, 0.5, 0.87654),)),
+        {
+            "kind": "final",
+            "utterance": 2,
+            "text": "ja",
+            "language": "de",
+            "start": 0.0,
+            "end": 1.0,
+            "words": [{"word": " ja", "start": 0.123, "end": 0.5, "probability": 0.877}],
+        },
     ),
     (
         Discarded(3, "no words were heard", 0.0, 1.0),

@@ -20,9 +20,10 @@ from reference_whisper import (
 )
 from speech import read_clip
 
-from engine.checkpoint import Checkpoint, default_checkpoint_folder, read_checkpoint
+from engine.checkpoint import Checkpoint, read_checkpoint
 from engine.config import ModelDimensions
 from engine.log_mel import log_mel_spectrogram
+from engine.packaged import checkpoint_folder
 from engine.tokenizer import Tokenizer
 
 DIMENSIONS = ModelDimensions(
@@ -115,7 +116,7 @@ def test_float32_and_float64_agree():
 
 @pytest.fixture(scope="module")
 def tiny_en() -> Checkpoint:
-    return read_checkpoint(default_checkpoint_folder())
+    return read_checkpoint(checkpoint_folder("tiny.en"))
 
 
 @pytest.mark.weights

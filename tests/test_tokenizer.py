@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.checkpoint import default_checkpoint_folder, read_checkpoint
+from engine.checkpoint import read_checkpoint
 from engine.errors import CheckpointError
+from engine.packaged import checkpoint_folder
 from engine.tokenizer import Tokenizer, byte_alphabet
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "tokens.json").read_text(encoding="utf-8"))
@@ -136,7 +137,7 @@ def test_refuses_a_vocabulary_that_is_not_whispers(vocabulary: list[str], messag
 
 @pytest.fixture(scope="module")
 def tiny_en() -> Tokenizer:
-    return Tokenizer(read_checkpoint(default_checkpoint_folder()).vocabulary)
+    return Tokenizer(read_checkpoint(checkpoint_folder("tiny.en")).vocabulary)
 
 
 @pytest.mark.weights

@@ -93,14 +93,14 @@ def _abandon_stdout() -> None:
 
 
 def _explain(error: Exception) -> None:
-    from engine.errors import CheckpointError, ModelLoadError
+    from engine.errors import CheckpointError, ModelLoadError, OptionError
     from stream.source import SourceError
 
     match error:
         case OutputError():
             complain(error)
             _abandon_stdout()
-        case SourceError() | CheckpointError() | ModelLoadError():
+        case SourceError() | CheckpointError() | ModelLoadError() | OptionError():
             complain(error)
         case OSError(filename=str() | Path() as name):
             complain(f"{name}: {error.strerror}")
@@ -185,8 +185,14 @@ def _add_output(command: argparse.ArgumentParser) -> None:
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", type=Path, metavar="FOLDER", help="a CTranslate2 Whisper folder (tiny.en)")
+    which = "tiny.en, base, or a CTranslate2 folder (tiny.en)"
+    command.add_argument("--model", default="tiny.en", metavar="NAME|FOLDER", help=which)
     command.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="auto", help="where it runs (auto)")
+    command.add_argument("--language", metavar="CODE", help="what is spoken, as en or de (as heard)")
+    command.add_argument("--translate", action="store_true", help="write English, whatever is spoken")
+    command.add_argument("--prompt", default="", metavar="TEXT", help="names, terms or text before, to be expected")
+    command.add_argument("--beam-size", type=_positive, default=1, metavar="N", help="texts followed at once (1)")
+    command.add_argument("--words", action="store_true", help="tell in --events when each word was said")
 
 
 def _positive(text: str) -> int:

@@ -8,6 +8,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -48,7 +49,7 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
         return EXIT_FAILED
     with _files(arguments, None) as files:
         model = load_model(arguments)
-        options = StreamingOptions() if arguments.paced else FOR_RECORDINGS
+        options = streaming_options(arguments, LIVE if arguments.paced else FOR_RECORDINGS)
         codes = []
         for source in readable:
             if len(sources) > 1:
@@ -70,7 +71,7 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     with _files(arguments, path) as files:
         try:
             model = load_model(arguments)
-            return _caption(Microphone(arguments.device), model, StreamingOptions(), files, arguments)
+            return _caption(Microphone(arguments.device), model, streaming_options(arguments), files, arguments)
         finally:
             if path is not None:
                 _tell_where(path)
@@ -86,7 +87,7 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
     with _files(arguments, None) as files:
         model = load_model(arguments)
         source = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
-        return _caption(source, model, StreamingOptions(), files, arguments)
+        return _caption(source, model, streaming_options(arguments), files, arguments)
 
 
 def demonstrate(arguments: argparse.Namespace) -> int:
@@ -100,7 +101,7 @@ def demonstrate(arguments: argparse.Namespace) -> int:
     source = FileSource(sample_folder() / "sample.flac", paced=not arguments.no_pacing)
     with _files(arguments, None) as files:
         model = load_model(arguments)
-        code = _caption(source, model, StreamingOptions(), [*files, recorder], arguments, script.duration_s)
+        code = _caption(source, model, streaming_options(arguments), [*files, recorder], arguments, script.duration_s)
     if code == EXIT_OK:
         console = Console(stderr=arguments.events == "-")
         is_paced = not arguments.no_pacing
@@ -116,6 +117,22 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
+LIVE = StreamingOptions()
+
+
+def streaming_options(arguments: argparse.Namespace, usual: StreamingOptions = LIVE) -> StreamingOptions:
+    """Return ``usual`` with what the arguments ask of the text."""
+    decoding = replace(
+        usual.decoding,
+        language=arguments.language,
+        translate=arguments.translate,
+        prompt=arguments.prompt,
+        beam_size=arguments.beam_size,
+        words=arguments.words,
+    )
+    return replace(usual, decoding=decoding)
+
+
 def load_model(arguments: argparse.Namespace) -> WhisperModel:
     """Bring up the model the arguments name, showing how far it is."""
     # MAX must be imported on the main thread: it ends its compiler's context on the thread that began it.
@@ -123,7 +140,8 @@ def load_model(arguments: argparse.Namespace) -> WhisperModel:
         from engine.model import WhisperModel
 
     def load(on_progress: OnProgress) -> WhisperModel:
-        return WhisperModel.load(arguments.model, device=arguments.compute, on_progress=on_progress)
+        options = streaming_options(arguments).decoding
+        return WhisperModel.load(arguments.model, device=arguments.compute, options=options, on_progress=on_progress)
 
     return load_with_progress(load, Console(stderr=True))
 

@@ -40,7 +40,8 @@ def _fields(event: Event) -> dict[str, Any]:
                 event
             )
         case Final():
-            return {"kind": "final", "utterance": event.utterance_id, "text": event.text} | _span(event)
+            fields = {"kind": "final", "utterance": event.utterance_id, "text": event.text, "language": event.language}
+            return fields | _span(event) | _words(event)
         case Discarded():
             return {"kind": "discarded", "utterance": event.utterance_id, "reason": event.reason} | _span(event)
         case AudioDropped():
@@ -56,6 +57,22 @@ def _fields(event: Event) -> dict[str, Any]:
             }
         case _:
             assert_never(event)
+
+
+def _words(event: Final) -> dict[str, list[dict[str, Any]]]:
+    if not event.words:
+        return {}
+    return {
+        "words": [
+            {
+                "word": word.text,
+                "start": round(word.start_s, 3),
+                "end": round(word.end_s, 3),
+                "probability": round(word.probability, 3),
+            }
+            for word in event.words
+        ]
+    }
 
 
 def _span(event: Partial | Final | Discarded | AudioDropped) -> dict[str, float]:
