@@ -23,8 +23,17 @@ def audio_folder() -> Path:
 def model() -> object:
     """tiny.en on the CPU, compiled at most once for the whole run, and kept in the user's cache."""
     from engine.model import WhisperModel
+    from engine.options import DecodingOptions
 
-    return WhisperModel.load(device="cpu")
+    return WhisperModel.load(device="cpu", options=DecodingOptions(words=True))
+
+
+@pytest.fixture(scope="session")
+def base_model() -> object:
+    """The multilingual base, as ``model``."""
+    from engine.model import WhisperModel
+
+    return WhisperModel.load("base", device="cpu")
 
 
 @pytest.fixture(scope="session")
