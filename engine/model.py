@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.checkpoint import Checkpoint, read_checkpoint
+from engine.checkpoint import read_checkpoint
 from engine.devices import choose_compute
 from engine.errors import OptionError
 from engine.events import DecodeJob, Hypothesis, Token
+from engine.filters import TokenFilters
 from engine.graph import SpecialIds
 from engine.guards import is_loop
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
@@ -21,9 +22,8 @@ from engine.networks import EncodedAudio, Networks
 from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.packaged import checkpoint_folder
 from engine.progress import LoadProgress, OnProgress, say_nothing
-from engine.recognition import Recognized, Recognizer, Window
-from engine.rules import Filter
-from engine.search import Vocabulary
+from engine.recognition import Recognized, Recognizer
+from engine.tasks import Window
 from engine.tokenizer import Tokenizer
 from stream.audio import SAMPLE_RATE
 
@@ -43,12 +43,12 @@ class WhisperModel:
         recognizer: windows to texts.
     """
 
-    def __init__(self, name: str, device_name: str, tokenizer: Tokenizer, networks: Networks) -> None:
+    def __init__(self, name: str, device_name: str, recognizer: Recognizer) -> None:
         self.name = name
         self.device_name = device_name
-        self.tokenizer = tokenizer
-        self.networks = networks
-        self.recognizer = Recognizer(networks, tokenizer, Vocabulary(networks.filters, tokenizer.first_timestamp))
+        self.tokenizer = recognizer.tokenizer
+        self.networks = recognizer.networks
+        self.recognizer = recognizer
 
     @classmethod
     def load(
@@ -78,9 +78,9 @@ class WhisperModel:
         tokenizer = Tokenizer(checkpoint.vocabulary)
         check_options(options, tokenizer)
         ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
-        filters = filter_table(checkpoint, tokenizer)
-        networks = Networks(checkpoint, ids, filters, compute, on_progress, alignment=options.words)
-        return cls(Path(which).name, compute.name, tokenizer, networks)
+        networks = Networks(checkpoint, ids, compute, on_progress, alignment=options.words)
+        recognizer = Recognizer(networks, tokenizer, TokenFilters(checkpoint, tokenizer))
+        return cls(Path(which).name, compute.name, recognizer)
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` together, in the longest context that any of them wants.
@@ -123,14 +123,18 @@ class WhisperModel:
         return self.networks.encode(np.stack(mels))
 
     def _recognize(self, jobs: Sequence[DecodeJob], n_audio_ctx: int) -> list[Recognized]:
-        windows = [
-            Window(job.options, min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION)), job.prefix, job.draft)
-            for job in jobs
-        ]
+        windows = [self._window(job, n_audio_ctx) for job in jobs]
         return self.recognizer.recognize(self.encode([job.audio for job in jobs], n_audio_ctx), windows)
 
+    def _window(self, job: DecodeJob, n_audio_ctx: int) -> Window:
+        n_positions = min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION))
+        return Window(job.options, n_positions, self._prefix(job), job.draft)
+
+    def _prefix(self, job: DecodeJob) -> tuple[int, ...]:
+        return job.prefix or self.recognizer.prefix(job.options)
+
     def _hypothesis(self, job: DecodeJob, found: Recognized) -> Hypothesis:
-        tokens = [self._token(id, 0.0) for id in job.prefix]
+        tokens = [self._token(id, 0.0) for id in self._prefix(job)]
         tokens += map(self._token, found.decoded.ids, found.decoded.logprobs)
         return Hypothesis(tuple(tokens), found.decoded.no_speech_prob, found.avg_logprob, found.language, found.words)
 
@@ -150,16 +154,3 @@ def check_options(options: DecodingOptions, tokenizer: Tokenizer) -> None:
             tokenizer.sot_sequence(language, translate=options.translate)
     except ValueError as error:
         raise OptionError(str(error)) from error
-
-
-def filter_table(checkpoint: Checkpoint, tokenizer: Tokenizer) -> NDArray[np.float32]:
-    """Return float32 (n_filters, n_vocab), rows as in ``Filter``: 0 where a token may be picked, -inf elsewhere.
-
-    Timestamps are left to the ranges of ``Rule``.  whisper/decoding.py@c0d2f62, SuppressTokens and SuppressBlank.
-    """
-    table = np.zeros((len(Filter), checkpoint.dimensions.n_vocab), np.float32)
-    table[:, [*checkpoint.suppress_ids, tokenizer.no_timestamps]] = -np.inf
-    table[Filter.AT_START, list(checkpoint.begin_suppress_ids)] = -np.inf
-    table[Filter.TIME_OR_END, : tokenizer.eot] = -np.inf
-    table[Filter.TIME, : tokenizer.first_timestamp] = -np.inf
-    return table

@@ -54,14 +54,12 @@ class Networks:
 
     Attributes:
         dims: the model's dimensions.
-        filters: float32 (n_filters, n_vocab), rows as in ``Filter``.
     """
 
     def __init__(
         self,
         checkpoint: Checkpoint,
         ids: SpecialIds,
-        filters: NDArray[np.float32],
         compute: Compute,
         on_progress: OnProgress,
         *,
@@ -72,7 +70,6 @@ class Networks:
         Args:
             checkpoint: whose weights are bound to the graphs.
             ids: the vocabulary's special tokens.
-            filters: float32 (n_filters, n_vocab), rows as in ``Filter``.
             compute: the device.
             on_progress: told of each stage as it begins.
             alignment: whether ``align`` will be called.
@@ -99,8 +96,8 @@ class Networks:
             self._aligner = loader.load(
                 "alignment", lambda: alignment_graph(dims, few_rows, heads), few_rows, weights, repr(heads)
             )
-        self.filters = filters
-        self._filters = self._place(np.ascontiguousarray(filters))
+        self._filters = np.zeros((0, dims.n_vocab), np.float32)
+        self._placed_filters = self._place(self._filters)
 
     def encode(self, mels: NDArray[np.float32]) -> EncodedAudio:
         """Encode ``mels``, float32 (n_windows, n_mels, n_frames): an even number of frames, at most two a position."""
@@ -109,10 +106,18 @@ class Networks:
         features, *cross_kv = self._encoder.execute(self._place(pairs))
         return EncodedAudio(features, tuple(cross_kv))
 
-    def decoder(self, encoded: EncodedAudio, n_rows_per_window: int = 1) -> BatchDecoder:
-        """Return a decoder over ``encoded`` that has seen no token yet; the rows of a window follow one another."""
+    def decoder(self, encoded: EncodedAudio, filters: NDArray[np.float32], n_rows_per_window: int = 1) -> BatchDecoder:
+        """Return a decoder that has seen no token yet.
+
+        Args:
+            encoded: the windows it listens to.
+            filters: float32 (n_filters, n_vocab), what rules add to logits; not changed afterwards.
+            n_rows_per_window: how many texts listen to each window; they follow one another.
+        """
+        if filters is not self._filters:  # the same from call to call, as a rule
+            self._filters, self._placed_filters = filters, self._place(filters)
         n_rows = encoded.n_windows * n_rows_per_window
-        return BatchDecoder(self._decoder, self._filters, encoded.cross_kv, n_rows, self.dims, self._compute)
+        return BatchDecoder(self._decoder, self._placed_filters, encoded.cross_kv, n_rows, self.dims, self._compute)
 
     def align(self, encoded: EncodedAudio, tokens: Sequence[int]) -> NDArray[np.float32]:
         """Return what the alignment heads see while ``tokens``, prompt and text, are written.

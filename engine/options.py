@@ -18,6 +18,11 @@ class DecodingOptions:
         timestamps: whether the text is cut into segments by timestamps.
         words: whether finals tell when each word was said.
         prompt: text that came before, or words that are likely to come: names, terms, a style.
+        prefix: text that the first window begins with.
+        hotwords: words and phrases that are likely to be said.
+        hotword_boost: what their tokens' log-probabilities gain, natural logarithm.
+        suppress_tokens: ids that may not be in a text; -1 stands for those that the checkpoint names.
+        suppress_blank: whether a text may not begin with a blank.
         beam_size: how many texts are followed at once; 1 is greedy.
         patience: with beams, how long the search goes on: until that many times ``beam_size`` texts have ended.
         length_penalty: exponent of Wu et al. 2016; None to divide by the length.
@@ -35,6 +40,11 @@ class DecodingOptions:
     timestamps: bool = False
     words: bool = False
     prompt: str = ""
+    prefix: str = ""
+    hotwords: tuple[str, ...] = ()
+    hotword_boost: float = 3.0
+    suppress_tokens: tuple[int, ...] = (-1,)
+    suppress_blank: bool = True
     beam_size: int = 1
     patience: float = 1.0
     length_penalty: float | None = None

@@ -9,36 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.alignment import WordTiming, align_words
 from engine.decoding import DecodedText, DecodingTask, Row, decode_greedily
+from engine.filters import BatchFilters, TokenFilters
 from engine.guards import compression_ratio
 from engine.networks import EncodedAudio, Networks
-from engine.options import DecodingOptions
-from engine.rules import PLAIN_TEXT, UNRESTRICTED, TimedText
+from engine.options import DEFAULT_DECODING, DecodingOptions
+from engine.rules import UNRESTRICTED, FilteredText
 from engine.search import Vocabulary, decode_by_sampling, decode_with_beams
+from engine.tasks import TaskMaker, Window
 from engine.tokenizer import Tokenizer
 
 _WITHOUT_SPACES = {"zh", "ja", "th", "lo", "my", "yue"}
 _SEED = 0
 """Sampling is random to the model and the same every time to the user."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What is asked of one window of encoded audio.
-
-    Attributes:
-        options: how it becomes text.
-        n_positions: how many of the encoder's positions hold audio.
-        prefix: ids the text must begin with.
-        draft: a guess at the ids behind them.
-    """
-
-    options: DecodingOptions
-    n_positions: int
-    prefix: tuple[int, ...] = ()
-    draft: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +53,29 @@ class Recognized:
         return float(np.mean(self.decoded.logprobs))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """Windows, a task for each, and the filter table their rules speak of."""
+
+    windows: Sequence[Window]
+    tasks: Sequence[DecodingTask]
+    filters: NDArray[np.float32]
+
+
 class Recognizer:
     """Decodes windows with one model.
 
     Args:
         networks: of the model.
         tokenizer: of the model.
-        vocabulary: the rules' side of it.
+        filters: of the model.
     """
 
-    def __init__(self, networks: Networks, tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:
-        self._networks = networks
-        self._tokenizer = tokenizer
-        self._vocabulary = vocabulary
+    def __init__(self, networks: Networks, tokenizer: Tokenizer, filters: TokenFilters) -> None:
+        self.networks = networks
+        self.tokenizer = tokenizer
+        self._filters = filters
+        self._task_maker = TaskMaker(tokenizer, networks.dims)
 
     def recognize(self, encoded: EncodedAudio, windows: Sequence[Window]) -> list[Recognized]:
         """Decode ``windows``, one a window of ``encoded``.
@@ -88,35 +84,38 @@ class Recognizer:
             ValueError: a language or a task that the model does not know.
         """
         languages = self._languages(encoded, windows)
-        tasks = [self._task(window, language) for window, (language, _) in zip(windows, languages, strict=True)]
-        first = self._first_try(encoded, windows, tasks)
+        batch = self._batch(windows, [language for language, _ in languages])
         found = [
             self._recognized(text, window.options.temperatures[0], *language)
-            for text, window, language in zip(first, windows, languages, strict=True)
+            for text, window, language in zip(self._first_try(encoded, batch), windows, languages, strict=True)
         ]
         for i, window in enumerate(windows):
             for temperature in window.options.temperatures[1:]:
                 if not is_rejected(found[i], window.options):
                     break
-                text = self._search(encoded.window(i), window.options, replace(tasks[i], draft=()), temperature)
-                found[i] = self._recognized(text, temperature, *languages[i])
+                found[i] = self._recognized(self._search(encoded, batch, i, temperature), temperature, *languages[i])
             if window.options.words:
                 found[i] = replace(found[i], words=self._words(encoded.window(i), window, found[i]))
         return found
 
+    def prefix(self, options: DecodingOptions) -> tuple[int, ...]:
+        """Return the ids that the first window's text must begin with."""
+        return self._task_maker.prefix(options)
+
     def detect_languages(self, encoded: EncodedAudio, allowed: Sequence[str] = ()) -> list[dict[str, float]]:
         """Return for each window the probability of every language, or of those ``allowed``, the likeliest first."""
-        known = self._tokenizer.languages
+        known = self.tokenizer.languages
         codes = [self._known(language) for language in allowed] or list(known)
-        rows = [Row([self._tokenizer.sot], [0], [UNRESTRICTED])] * encoded.n_windows
-        logits = self._networks.decoder(encoded).advance(rows).fetch_logits()[:, 0, [known[code] for code in codes]]
+        rows = [Row([self.tokenizer.sot], [0], [UNRESTRICTED])] * encoded.n_windows
+        decoder = self.networks.decoder(encoded, self._filters.table(DEFAULT_DECODING).rows)
+        logits = decoder.advance(rows).fetch_logits()[:, 0, [known[code] for code in codes]]
         odds = np.exp(logits - logits.max(axis=1, keepdims=True)).astype(np.float64)
         order = np.argsort(-odds, axis=1)
         return [{codes[j]: float(row[j] / row.sum()) for j in best} for row, best in zip(odds, order, strict=True)]
 
     def _languages(self, encoded: EncodedAudio, windows: Sequence[Window]) -> list[tuple[str, float]]:
         """The language of each window and its probability; heard only where it must be."""
-        if not self._tokenizer.is_multilingual:
+        if not self.tokenizer.is_multilingual:
             return [(window.options.language or "en", 1.0) for window in windows]
         wanted = [window.options for window in windows]
         if all(options.language is not None for options in wanted):
@@ -128,74 +127,63 @@ class Recognizer:
             for options, best in zip(wanted, likeliest, strict=True)
         ]
 
+    def _batch(self, windows: Sequence[Window], languages: Sequence[str]) -> _Batch:
+        tables = [self._filters.table(window.options) for window in windows]
+        filters = BatchFilters(tables)
+        maker, tasks = self._task_maker, []
+        for window, language, table in zip(windows, languages, tables, strict=True):
+            rules = FilteredText(maker.rules(window.options), filters.first_row(table), table.hotwords)
+            tasks.append(maker.task(window, language, rules))
+        return _Batch(windows, tasks, filters.rows)
+
     def _known(self, language: str) -> str:
-        if language not in self._tokenizer.languages:
-            raise ValueError(f"language must be one of {', '.join(self._tokenizer.languages)}, got {language!r}")
+        if language not in self.tokenizer.languages:
+            raise ValueError(f"language must be one of {', '.join(self.tokenizer.languages)}, got {language!r}")
         return language
 
-    def _task(self, window: Window, language: str) -> DecodingTask:
-        options, tokenizer = window.options, self._tokenizer
-        n_text_ctx = self._networks.dims.n_text_ctx
-        sot = tokenizer.sot_sequence(language, translate=options.translate, timestamps=options.timestamps)
-        # As much of the end of the prompt as leaves room for the longest text.
-        n_prompt = max(0, min(n_text_ctx // 2, n_text_ctx - options.max_tokens - len(sot)) - 1)
-        before = (
-            tokenizer.encode(" " + options.prompt.strip())[-n_prompt:] if options.prompt.strip() and n_prompt else []
-        )
-        prompt = (*([tokenizer.sot_prev, *before] if before else []), *sot)
-        rules = TimedText(tokenizer.first_timestamp, self._networks.dims.n_vocab) if options.timestamps else PLAIN_TEXT
-        max_tokens = min(options.max_tokens, n_text_ctx - len(prompt))
-        return DecodingTask(
-            prompt, prompt.index(tokenizer.sot), tokenizer.eot, max_tokens, window.prefix, window.draft, rules
-        )
-
-    def _first_try(
-        self, encoded: EncodedAudio, windows: Sequence[Window], tasks: Sequence[DecodingTask]
-    ) -> list[DecodedText]:
+    def _first_try(self, encoded: EncodedAudio, batch: _Batch) -> list[DecodedText]:
         """All together where every one is greedy; one by one otherwise."""
-        if all(window.options.beam_size == 1 and window.options.temperatures[0] == 0 for window in windows):
-            return decode_greedily(self._networks.decoder(encoded), tasks)
+        if all(window.options.beam_size == 1 and window.options.temperatures[0] == 0 for window in batch.windows):
+            return decode_greedily(self.networks.decoder(encoded, batch.filters), batch.tasks)
         return [
-            self._search(encoded.window(i), window.options, task, window.options.temperatures[0])
-            for i, (window, task) in enumerate(zip(windows, tasks, strict=True))
+            self._search(encoded, batch, i, window.options.temperatures[0]) for i, window in enumerate(batch.windows)
         ]
 
-    def _search(
-        self, encoded: EncodedAudio, options: DecodingOptions, task: DecodingTask, temperature: float
-    ) -> DecodedText:
+    def _search(self, encoded: EncodedAudio, batch: _Batch, i: int, temperature: float) -> DecodedText:
+        """Decode window ``i`` by itself."""
+        options, task = batch.windows[i].options, replace(batch.tasks[i], draft=())
+        vocabulary = Vocabulary(batch.filters, self.tokenizer.first_timestamp)
+        n_texts = options.best_of if temperature > 0 else options.beam_size
+        decoder = self.networks.decoder(encoded.window(i), batch.filters, n_texts)
         if temperature > 0:
+            random = np.random.default_rng(_SEED)
             return decode_by_sampling(
-                self._networks.decoder(encoded, options.best_of),
-                task,
-                self._vocabulary,
-                n_samples=options.best_of,
-                temperature=temperature,
-                random=np.random.default_rng(_SEED),
+                decoder, task, vocabulary, n_samples=n_texts, temperature=temperature, random=random
             )
-        if options.beam_size == 1:
-            return decode_greedily(self._networks.decoder(encoded), [task])[0]
+        if n_texts == 1:
+            return decode_greedily(decoder, [task])[0]
         return decode_with_beams(
-            self._networks.decoder(encoded, options.beam_size),
+            decoder,
             task,
-            self._vocabulary,
-            n_beams=options.beam_size,
+            vocabulary,
+            n_beams=n_texts,
             patience=options.patience,
             length_penalty=options.length_penalty,
         )
 
     def _words(self, encoded: EncodedAudio, window: Window, found: Recognized) -> tuple[WordTiming, ...]:
-        tokenizer = self._tokenizer
+        tokenizer = self.tokenizer
         spoken = zip(found.decoded.ids, found.decoded.logprobs, strict=False)
         text = [(id, logprob) for id, logprob in spoken if id < tokenizer.eot]
         ids = [*window.prefix, *(id for id, _ in text)]
         prompt = tokenizer.sot_sequence(found.language, translate=window.options.translate)
-        scores = self._networks.align(encoded, [*prompt, *ids, tokenizer.eot])[:, :, : window.n_positions]
+        scores = self.networks.align(encoded, [*prompt, *ids, tokenizer.eot])[:, :, : window.n_positions]
         logprobs = [*[0.0] * len(window.prefix), *(logprob for _, logprob in text)]
         by_spaces = found.language not in _WITHOUT_SPACES
         return tuple(align_words(scores, [*map(tokenizer.token_bytes, ids)], logprobs, by_spaces=by_spaces))
 
     def _recognized(self, text: DecodedText, temperature: float, language: str, language_prob: float) -> Recognized:
-        ratio = compression_ratio(self._tokenizer.decode(text.ids))
+        ratio = compression_ratio(self.tokenizer.decode(text.ids))
         return Recognized(text, language, language_prob, temperature, ratio)
 
 

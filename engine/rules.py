@@ -7,8 +7,10 @@ whisper/decoding.py@c0d2f62, SuppressBlank, SuppressTokens and ApplyTimestampRul
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+
+from engine.hotwords import Hotwords
 
 _LATEST_START = 50
 """A text begins with a timestamp of one second at most (max_initial_timestamp)."""
@@ -32,11 +34,11 @@ class Rule:
     """What may be picked at one position.
 
     Attributes:
-        filter: a row of the filter table.
+        filter: a row of the filter table; the first of them are those of ``Filter``.
         times: the first timestamp allowed, and the first after it that is not.
     """
 
-    filter: Filter
+    filter: int
     times: tuple[int, int] = (0, 0)
 
 
@@ -78,5 +80,32 @@ class TimedText:
         return Rule(Filter.TIME_OR_END if after_time else Filter.ANYWHERE, (earliest, self.n_vocab))
 
 
-TextRules = PlainText | TimedText
+@dataclass(frozen=True, slots=True)
+class FilteredText:
+    """A text with or without timestamps whose filters are part of a larger table (``engine.filters``).
+
+    Attributes:
+        rules: of the text.
+        first_row: where the rows of ``Filter`` stand in the table.
+        hotwords: whose rows follow those; None where there are none.
+    """
+
+    rules: PlainText | TimedText
+    first_row: int
+    hotwords: Hotwords | None = None
+
+    def rule_after(self, ids: Sequence[int]) -> Rule:
+        """Return the rule for what follows the text ``ids``."""
+        rule = self.rules.rule_after(ids)
+        return replace(rule, filter=self.first_row + self._row(rule, ids))
+
+    def _row(self, rule: Rule, ids: Sequence[int]) -> int:
+        if self.hotwords is None or rule.filter not in {Filter.ANYWHERE, Filter.AT_START}:
+            return rule.filter
+        if rule.filter == Filter.AT_START:
+            return len(Filter)
+        return len(Filter) + 1 + self.hotwords.node_after(ids)
+
+
+TextRules = PlainText | TimedText | FilteredText
 PLAIN_TEXT = PlainText()

@@ -50,12 +50,14 @@ RNG = np.random.default_rng(2)
 MEL = RNG.normal(0, 1, (DIMS.n_mels, 2 * DIMS.n_audio_ctx)).astype(np.float32)
 
 
+FILTERS = np.zeros((len(Filter), DIMS.n_vocab), np.float32)
+FILTERS[Filter.AT_START, 100:] = -np.inf
+FILTERS[Filter.TIME, : IDS.first_timestamp] = -np.inf
+
+
 def small_networks() -> Networks:
-    filters = np.zeros((len(Filter), DIMS.n_vocab), np.float32)
-    filters[Filter.AT_START, 100:] = -np.inf
-    filters[Filter.TIME, : IDS.first_timestamp] = -np.inf
     checkpoint = Checkpoint(DIMS, WEIGHTS, (), (), (), ())
-    return Networks(checkpoint, IDS, filters, choose_compute("cpu"), say_nothing)
+    return Networks(checkpoint, IDS, choose_compute("cpu"), say_nothing)
 
 
 def true_features() -> NDArray[np.float64]:

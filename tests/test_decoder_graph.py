@@ -11,6 +11,7 @@ from max.graph import TensorValue, ops
 from numpy.typing import NDArray
 from small_model import (
     DIMS,
+    FILTERS,
     IDS,
     MEL,
     RNG,
@@ -42,7 +43,7 @@ def text_logprobs(logits: NDArray) -> NDArray:
 
 
 def test_encoder_and_decoder_together(networks: Networks, logits: NDArray) -> None:
-    found = networks.decoder(networks.encode(MEL[None])).advance([row(TOKENS)])
+    found = networks.decoder(networks.encode(MEL[None]), FILTERS).advance([row(TOKENS)])
 
     assert logits[:, : IDS.first_timestamp].argmax(axis=1).tolist() == found.ids[0].tolist()
     close(text_logprobs(logits).max(axis=1), found.logprobs[0])
@@ -52,7 +53,7 @@ def test_encoder_and_decoder_together(networks: Networks, logits: NDArray) -> No
 
 def test_rules_hold_for_picks_and_not_for_no_speech(networks: Networks, logits: NDArray) -> None:
     rules = [Rule(Filter.AT_START), UNRESTRICTED, Rule(Filter.TIME, (270, 290))]
-    found = networks.decoder(networks.encode(MEL[None])).advance([Row(TOKENS, [2, 4, 5], rules)])
+    found = networks.decoder(networks.encode(MEL[None]), FILTERS).advance([Row(TOKENS, [2, 4, 5], rules)])
 
     assert [logits[2, :100].argmax(), logits[4, :260].argmax(), 270 + logits[5, 270:290].argmax()] == found.ids[
         0
@@ -90,13 +91,13 @@ def pick_by_the_book(logits: NDArray) -> tuple[int, float]:
 
 @pytest.mark.parametrize("passes", [[1] * 7, [2, 1, 3, 1], [6, 1]])
 def test_cached_steps_equal_one_pass(networks: Networks, logits: NDArray, passes: list[int]) -> None:
-    decoder = networks.decoder(networks.encode(MEL[None]))
+    decoder = networks.decoder(networks.encode(MEL[None]), FILTERS)
 
     close(text_logprobs(logits).max(axis=1), logprobs_of(decoder, passes))
 
 
 def test_what_was_truncated_leaves_no_trace(networks: Networks, logits: NDArray) -> None:
-    decoder = networks.decoder(networks.encode(MEL[None]))
+    decoder = networks.decoder(networks.encode(MEL[None]), FILTERS)
     logprobs_of(decoder, [3])
     decoder.advance([row([11, 12, 13, 14], [3])])
     decoder.truncate([3])
@@ -107,7 +108,7 @@ def test_what_was_truncated_leaves_no_trace(networks: Networks, logits: NDArray)
 
 def test_two_decoders_do_not_touch_each_other(networks: Networks, logits: NDArray) -> None:
     encoded: EncodedAudio = networks.encode(MEL[None])
-    one, other = networks.decoder(encoded), networks.decoder(encoded)
+    one, other = networks.decoder(encoded, FILTERS), networks.decoder(encoded, FILTERS)
     first = logprobs_of(one, [4])
     other.advance([row([200, 201, 202, 203, 204], [4])])
     rest = one.advance([row(TOKENS[4:])]).logprobs[0]
@@ -120,10 +121,10 @@ def test_rows_of_a_batch_are_as_if_alone(networks: Networks) -> None:
     mels = np.stack([MEL, MEL[:, ::-1], MEL * 0.5])
     texts = [[3, 141, 59, 265, 35, 89, 79, 12], [5, 6, 7, 8, 9, 10, 11, 12], [200, 100, 50, 25, 12, 6, 3, 1]]
     alone = [
-        networks.decoder(networks.encode(mel[None])).advance([row(text, rule=ANY)])
+        networks.decoder(networks.encode(mel[None]), FILTERS).advance([row(text, rule=ANY)])
         for mel, text in zip(mels, texts, strict=True)
     ]
-    decoder = networks.decoder(networks.encode(mels))
+    decoder = networks.decoder(networks.encode(mels), FILTERS)
     found: list[list[float]] = [[], [], []]
 
     def advance(rows: list[int], lengths: list[int]) -> None:
@@ -147,11 +148,11 @@ def test_rows_of_a_batch_are_as_if_alone(networks: Networks) -> None:
 def test_several_rows_look_at_one_window(networks: Networks) -> None:
     encoded = networks.encode(np.stack([MEL, MEL * 0.5]))
     texts = [[3, 141, 59], [265, 35, 89], [11, 12, 13], [14, 15, 16]]
-    found = networks.decoder(encoded, n_rows_per_window=2).advance([row(text, rule=ANY) for text in texts])
+    found = networks.decoder(encoded, FILTERS, n_rows_per_window=2).advance([row(text, rule=ANY) for text in texts])
 
     for i, text in enumerate(texts):
         mel = MEL * (1.0 if i < 2 else 0.5)
-        alone = networks.decoder(networks.encode(mel[None].astype(np.float32))).advance([row(text, rule=ANY)])
+        alone = networks.decoder(networks.encode(mel[None].astype(np.float32)), FILTERS).advance([row(text, rule=ANY)])
         close(alone.logprobs[0], found.logprobs[i], 1e-4)
 
 
