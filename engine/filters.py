@@ -45,11 +45,9 @@ class TokenFilters:
         self._checkpoint, self._tokenizer = checkpoint, tokenizer
         self._known_table = lru_cache(8)(self._make_table)
 
-    def table(self, options: DecodingOptions) -> FilterTable:
-        """Return the table for ``options``: the same one for the same wishes."""
-        return self._known_table(
-            options.suppress_tokens, options.suppress_blank, options.hotwords, options.hotword_boost
-        )
+    def table(self, options: DecodingOptions, hotwords: tuple[str, ...] = ()) -> FilterTable:
+        """Return the table for ``options`` and a boost of ``hotwords``: the same one for the same wishes."""
+        return self._known_table(options.suppress_tokens, options.suppress_blank, hotwords, options.hotword_boost)
 
     def _make_table(
         self, suppress_tokens: tuple[int, ...], suppress_blank: bool, hotwords: tuple[str, ...], boost: float

@@ -1,7 +1,8 @@
-"""Words that are likely to come: a trie of their tokens, and where in it a text stands.
+"""Words that are likely to come and too many for the prompt: a trie of their tokens, and where in it a text stands.
 
 Shallow fusion on a context graph, as Zhao et al. 2019 (Shallow-Fusion End-to-End Contextual Biasing) and k2's
-ContextGraph have it, for a search that takes nothing back: the tokens that begin or continue a hotword get a boost.
+ContextGraph have it, for a search that takes nothing back: the tokens that begin or continue a
+hotword get a boost.  What it is worth beside a prompt: docs/decisions/0009-hotwords.md.
 """
 
 from __future__ import annotations

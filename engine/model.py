@@ -146,8 +146,11 @@ def check_options(options: DecodingOptions, tokenizer: Tokenizer) -> None:
     """See that a model with ``tokenizer`` can do what ``options`` ask.
 
     Raises:
-        OptionError: it does not know a language, or cannot translate.
+        OptionError: it does not know a language or a token, or cannot translate.
     """
+    unknown = [id for id in options.suppress_tokens if id >= tokenizer.n_vocab]
+    if unknown:
+        raise OptionError(f"suppress_tokens has {unknown[0]}: this model has the ids below {tokenizer.n_vocab}")
     asked = [options.language] if options.language is not None else []
     try:
         for language in (*asked, *options.languages) or ("en",):

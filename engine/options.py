@@ -19,8 +19,9 @@ class DecodingOptions:
         words: whether finals tell when each word was said.
         prompt: text that came before, or words that are likely to come: names, terms, a style.
         prefix: text that the first window begins with.
-        hotwords: words and phrases that are likely to be said.
-        hotword_boost: what their tokens' log-probabilities gain, natural logarithm.
+        hotwords: words and phrases that are likely to be said, the likeliest first: as many as fit stand before the
+            prompt, and the tokens of the others are made more probable.
+        hotword_boost: by how much, added to logits.
         suppress_tokens: ids that may not be in a text; -1 stands for those that the checkpoint names.
         suppress_blank: whether a text may not begin with a blank.
         beam_size: how many texts are followed at once; 1 is greedy.
@@ -42,7 +43,7 @@ class DecodingOptions:
     prompt: str = ""
     prefix: str = ""
     hotwords: tuple[str, ...] = ()
-    hotword_boost: float = 3.0
+    hotword_boost: float = 2.0
     suppress_tokens: tuple[int, ...] = (-1,)
     suppress_blank: bool = True
     beam_size: int = 1
@@ -59,6 +60,12 @@ class DecodingOptions:
         for name, least in (("beam_size", 1), ("best_of", 1), ("max_tokens", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 <= self.hotword_boost <= 10:
+            raise ValueError(f"hotword_boost must be between 0 and 10, got {self.hotword_boost}")
+        if any(not word.strip() for word in self.hotwords):
+            raise ValueError(f"hotwords must not be empty, got {self.hotwords}")
+        if any(id < -1 for id in self.suppress_tokens):
+            raise ValueError(f"suppress_tokens must be token ids, or -1 for the usual ones, got {self.suppress_tokens}")
         if self.patience <= 0:
             raise ValueError(f"patience must be > 0, got {self.patience}")
         if self.length_penalty is not None and not 0 <= self.length_penalty <= 1:

@@ -128,9 +128,12 @@ class Recognizer:
         ]
 
     def _batch(self, windows: Sequence[Window], languages: Sequence[str]) -> _Batch:
-        tables = [self._filters.table(window.options) for window in windows]
-        filters = BatchFilters(tables)
         maker, tasks = self._task_maker, []
+        tables = [
+            self._filters.table(options, options.hotwords[maker.n_prompted(options) :])
+            for options in (window.options for window in windows)
+        ]
+        filters = BatchFilters(tables)
         for window, language, table in zip(windows, languages, tables, strict=True):
             rules = FilteredText(maker.rules(window.options), filters.first_row(table), table.hotwords)
             tasks.append(maker.task(window, language, rules))

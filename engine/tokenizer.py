@@ -31,6 +31,7 @@ class Tokenizer:
         sot, eot, sot_prev, transcribe, translate, no_timestamps, no_speech: ids of the special tokens.
         first_timestamp: id of <|0.00|>; every later id is a timestamp, 20 ms apart.
         languages: language code → id; of an English-only checkpoint these ids mean nothing.
+        n_vocab: how many tokens there are.
         is_multilingual: whether the checkpoint knows languages and tasks.
     """
 
@@ -51,6 +52,7 @@ class Tokenizer:
         self.first_timestamp = _special(ids, "<|0.00|>")
         self.languages = {vocabulary[i][2:-2]: i for i in range(self.sot + 1, min(self.translate, self.transcribe))}
         self.is_multilingual = self.eot == 50257  # one more token than GPT-2's own: whisper/tokenizer.py
+        self.n_vocab = len(vocabulary)
         self._bytes = _text_tokens(vocabulary[: self.eot])
         # Special tokens are ids here, never text, so tiktoken need not look for them.
         ranks = {token: i for i, token in enumerate(self._bytes)}

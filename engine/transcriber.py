@@ -14,6 +14,7 @@ chunks nor how fast the model is changes a final (docs/decisions/0003-finals-sta
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
@@ -161,6 +162,8 @@ class Transcriber:
         context = self._options.final_context if is_final else self._options.partial_context
         context_s = context.needed_s(seconds(len(audio)))
         options = self._options.decoding
+        if utterance.id > 1:
+            options = replace(options, prefix="")
         return DecodeJob(utterance.id, audio, utterance.start_sample, is_final, options, context_s, prefix, draft)
 
     def _receive_gate_events(self, events: list[GateEvent]) -> None:

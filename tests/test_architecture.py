@@ -42,8 +42,10 @@ OWNERS: dict[str, tuple[str, ...]] = {
 
 CORE = {
     "stream/audio.py", "stream/gate.py", "stream/ring.py",
-    "engine/alignment.py", "engine/config.py", "engine/decoding.py", "engine/events.py", "engine/guards.py",
+    "engine/alignment.py", "engine/config.py", "engine/decoding.py", "engine/events.py", "engine/filters.py",
+    "engine/guards.py", "engine/hotwords.py",
     "engine/log_mel.py", "engine/options.py", "engine/rules.py", "engine/search.py", "engine/stability.py",
+    "engine/tasks.py",
     "engine/transcriber.py", "engine/utterance.py",
     "ui/terminal/render.py", "ui/terminal/state.py",
 }  # fmt: skip
