@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.checkpoints.shapes import expected_shapes
 from engine.config import ModelDimensions
-from engine.weight_names import expected_shapes
 
 Array = NDArray[np.floating]
 Weights = Mapping[str, Array]

@@ -32,6 +32,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "numpy": ("stream/", "engine/"),
     "platformdirs": ("engine/compiled.py", "ui/paths.py"),
     "rich": ("ui/",),
+    "safetensors": ("engine/checkpoints/safetensors_file.py",),
     "sounddevice": ("stream/microphone.py",),
     "soxr": ("stream/resample.py",),
     "tiktoken": ("engine/tokenizer.py",),

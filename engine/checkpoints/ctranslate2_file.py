@@ -12,13 +12,14 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from engine.checkpoints.stored import BFLOAT16, map_file
 from engine.errors import CheckpointError
 
 _VERSION = 6
 _SPEC = "WhisperSpec"
-_DTYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+_DTYPES: dict[int, DTypeLike] = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16, 5: BFLOAT16}
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[np.generic]]:
@@ -27,12 +28,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[np.generic]]:
     Raises:
         CheckpointError: the file is not a whole, sound CTranslate2 Whisper.
     """
-    try:
-        with path.open("rb") as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:  # ValueError: the file is empty
-        raise CheckpointError(f"{path} cannot be read: {error}. Get the model again.") from error
-    return _Reader(path, content).tensors()
+    return _Reader(path, map_file(path)).tensors()
 
 
 class _Reader:

@@ -1,0 +1,1 @@
+"""The formats checkpoints come in, each read into the same ``StoredModel``."""
