@@ -147,15 +147,15 @@ def _read_vocabulary(folder: Path, n_vocab: int) -> tuple[str, ...]:
 
 def _token_ids(folder: Path) -> dict[str, int]:
     """The ids of all tokens, text and special: of vocab.json and added_tokens.json, else of tokenizer.json."""
-    path = folder / "vocab.json"
-    if path.is_file():
-        added = folder / "added_tokens.json"
+    path, added = folder / "vocab.json", folder / "added_tokens.json"
+    whole = folder / "tokenizer.json"
+    if path.is_file() and (added.is_file() or not whole.is_file()):
         found = read_object(path) | (read_object(added) if added.is_file() else {})
+    elif whole.is_file():
+        path = whole
+        found = _ids_of_tokenizer(read_object(whole))
     else:
-        path = folder / "tokenizer.json"
-        if not path.is_file():
-            raise CheckpointError(f"{folder} has no vocab.json, nor a tokenizer.json. Get the model again.")
-        found = _ids_of_tokenizer(read_object(path))
+        raise CheckpointError(f"{folder} has no vocab.json, nor a tokenizer.json. Get the model again.")
     if not all(is_index(i) for i in found.values()):
         raise CheckpointError(f"{path} is not a map of tokens to their ids. Get the model again.")
     return found
