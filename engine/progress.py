@@ -16,6 +16,7 @@ class LoadProgress:
         n_steps: how many stages there are.
         is_compiling: whether this stage takes minutes, once per machine.
         expected_s: a typical duration, in seconds, on two cores.
+        n_bytes_done, n_bytes: how far a download is; 0 of 0 for every other stage.
     """
 
     stage: str
@@ -23,6 +24,8 @@ class LoadProgress:
     n_steps: int
     is_compiling: bool
     expected_s: float
+    n_bytes_done: int = 0
+    n_bytes: int = 0
 
 
 OnProgress = Callable[[LoadProgress], None]

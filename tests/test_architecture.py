@@ -15,6 +15,7 @@ MAY_IMPORT = {"stream": {"stream"}, "engine": {"engine", "stream"}, "ui": {"ui",
 
 OWNERS: dict[str, tuple[str, ...]] = {
     "av": ("stream/file.py",),
+    "huggingface_hub": ("engine/hub.py",),
     "jiwer": ("ui/report.py",),
     "max._mlir_context": ("engine/compiled.py",),
     "max.driver": ("engine/batch_decoder.py", "engine/devices.py", "engine/networks.py"),

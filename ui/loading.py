@@ -35,7 +35,10 @@ def load_with_progress(load: Callable[[OnProgress], Result], console: Console) -
 
 
 def print_stage(progress: LoadProgress) -> None:
-    """Say on stderr that a stage began which takes minutes; the others are over before they are read."""
+    """Say on stderr that a stage began which may take minutes; the others are over before they are read."""
+    if progress.n_bytes and not progress.n_bytes_done:
+        sys.stderr.write(f"{progress.stage} ({in_megabytes(progress.n_bytes)})\n")
+        sys.stderr.flush()
     if progress.is_compiling:
         minutes = max(1, round(progress.expected_s / 60))
         sys.stderr.write(
@@ -46,10 +49,14 @@ def print_stage(progress: LoadProgress) -> None:
 
 def draw_progress(progress: LoadProgress, elapsed_s: float, width: int) -> Text:
     """Draw the stage that runs since ``elapsed_s`` seconds in lines of at most ``width`` cells."""
-    n_full = int(bar_share(elapsed_s, progress.expected_s) * _BAR_CELLS)
+    share, how_far = bar_share(elapsed_s, progress.expected_s), f"step {progress.step} of {progress.n_steps}"
+    if progress.n_bytes:
+        share = min(1.0, progress.n_bytes_done / progress.n_bytes)
+        how_far = f"{progress.n_bytes_done // 10**6} of {in_megabytes(progress.n_bytes)}"
+    n_full = int(share * _BAR_CELLS)
     head = Text.assemble(
         (progress.stage, "bold"),
-        (f"  step {progress.step} of {progress.n_steps}  ", "dim"),
+        (f"  {how_far}  ", "dim"),
         ("━" * n_full, "green"),
         ("━" * (_BAR_CELLS - n_full), "dim"),
         (f"  {int(elapsed_s) // 60}:{int(elapsed_s) % 60:02}", "dim"),
@@ -63,6 +70,11 @@ def draw_progress(progress: LoadProgress, elapsed_s: float, width: int) -> Text:
 def bar_share(elapsed_s: float, expected_s: float) -> float:
     """Return how much of a bar to fill: two thirds at the expected time, then ever slower, never all of it."""
     return 1.0 - math.exp(-1.1 * elapsed_s / expected_s)
+
+
+def in_megabytes(n_bytes: int) -> str:
+    """Return how much ``n_bytes`` are, for people."""
+    return f"{max(1, round(n_bytes / 10**6))} MB" if n_bytes else "0 MB"
 
 
 def _on_thread(work: Callable[[], Result], wait: Callable[[threading.Thread], None]) -> Result:
@@ -95,7 +107,10 @@ class _Display:
 
     def begin(self, progress: LoadProgress) -> None:
         """Called on the loading thread."""
-        self._begun = time.monotonic(), progress
+        begun_s = time.monotonic()
+        if self._begun is not None and self._begun[1].stage == progress.stage:
+            begun_s = self._begun[0]
+        self._begun = begun_s, progress
 
     def wait(self, thread: threading.Thread) -> None:
         with silent_keyboard(), Live(console=self._console, auto_refresh=False, transient=True) as live:
