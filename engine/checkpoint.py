@@ -52,7 +52,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: something is missing, damaged or not a Whisper; the message says what and what to do.
     """
-    stored = _read_stored(path)
+    stored = read_stored(path)
     dimensions = stored.dimensions
     if len(stored.vocabulary) != dimensions.n_vocab:
         raise CheckpointError(
@@ -73,7 +73,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     )
 
 
-def _read_stored(path: Path) -> StoredModel:
+def read_stored(path: Path) -> StoredModel:
+    """Read what ``path`` holds as ``read_checkpoint`` does, but leave the weights in their file, unverified.
+
+    Raises:
+        CheckpointError: something is missing or damaged.
+    """
     if path.is_file():
         return read_openai(path)
     if not path.is_dir():

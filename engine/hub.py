@@ -223,8 +223,8 @@ def _bar_class(stage: str, n_bytes: int, on_progress: OnProgress) -> Any:  # noq
             self.update(initial)
 
         def update(self, n: float | None = 1) -> None:
-            if self._counts:
-                report(n or 0)
+            if self._counts and n:
+                report(n)
 
         def __enter__(self) -> Self:
             return self

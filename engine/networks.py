@@ -154,8 +154,7 @@ class _Loader:
         self, name: str, build: Callable[[], Graph], target: Target, weights: dict[str, Buffer], *shaping: str
     ) -> Model:
         """Load graph ``name``, compiled for ``target`` and ``shaping``; each call is one more step of the progress."""
-        types = f"{target.dtype} {target.matrix_dtype}"
-        path = artifact_path(name, repr(self.dims), self.compute.identity, types, *shaping)
+        path = artifact_path(*_key(name, self.dims, self.compute, target), *shaping)
         self.steps_done += 1
         compiled = read_artifact(path)
         if compiled is None:
@@ -164,6 +163,21 @@ class _Loader:
         else:
             self.on_progress(LoadProgress(f"Loading the {name}", self.steps_done, self.n_steps, False, 0.1))
         return self.session.init(compiled, weights_registry=weights)
+
+
+def artifact_keys(dims: ModelDimensions, heads: tuple[tuple[int, int], ...], compute: Compute) -> list[tuple[str, ...]]:
+    """Return what ``artifact_path`` takes, for each artifact that models of these dimensions and heads may have."""
+    halves = [replace(compute.target, matrix_dtype=dtype) for dtype in (DType.float16, DType.float32)]
+    decoders = [compute.target] if compute.target.is_gpu else halves
+    shaping = repr(heads or _usual_heads(dims))
+    keys = [_key("encoder", dims, compute, compute.target)]
+    for target in decoders:
+        keys += [_key("decoder", dims, compute, target), (*_key("alignment", dims, compute, target), shaping)]
+    return keys
+
+
+def _key(name: str, dims: ModelDimensions, compute: Compute, target: Target) -> tuple[str, ...]:
+    return name, repr(dims), compute.identity, f"{target.dtype} {target.matrix_dtype}"
 
 
 def _usual_heads(dims: ModelDimensions) -> tuple[tuple[int, int], ...]:

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_READER_GONE, OutputError, complain, report_crash
 from ui.interrupts import held_interrupts
+from ui.models import add_models_command
 
 _EXAMPLES = """\
 examples:
@@ -82,6 +83,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from ui.devices import print_microphones
         print_microphones()
         return EXIT_OK
+    if arguments.command == "models":
+        with held_interrupts():
+            from ui.model_commands import ACTIONS
+        return ACTIONS[arguments.action](arguments)
     with held_interrupts():
         from ui import commands
     return commands.COMMANDS[arguments.command](arguments)
@@ -131,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_pipe(commands)
     _add_demo(commands)
     _add(commands, "devices", "list the microphones")
+    add_models_command(commands)
     return parser
 
 
@@ -185,8 +191,9 @@ def _add_output(command: argparse.ArgumentParser) -> None:
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:
-    which = "tiny.en, base, or a CTranslate2 folder (tiny.en)"
-    command.add_argument("--model", default="tiny.en", metavar="NAME|FOLDER", help=which)
+    which = "as tiny.en, base, large-v3, distil-large-v3, owner/name on the hub, a folder or a .pt file (tiny.en)"
+    command.add_argument("--model", default="tiny.en", metavar="NAME|PATH", help=which)
+    command.add_argument("--offline", action="store_true", help="download nothing, open no connection")
     command.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="auto", help="where it runs (auto)")
     command.add_argument("--language", metavar="CODE", help="what is spoken, as en or de (as heard)")
     command.add_argument("--translate", action="store_true", help="write English, whatever is spoken")

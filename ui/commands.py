@@ -141,7 +141,13 @@ def load_model(arguments: argparse.Namespace) -> WhisperModel:
 
     def load(on_progress: OnProgress) -> WhisperModel:
         options = streaming_options(arguments).decoding
-        return WhisperModel.load(arguments.model, device=arguments.compute, options=options, on_progress=on_progress)
+        return WhisperModel.load(
+            arguments.model,
+            device=arguments.compute,
+            options=options,
+            offline=arguments.offline,
+            on_progress=on_progress,
+        )
 
     return load_with_progress(load, Console(stderr=True))
 

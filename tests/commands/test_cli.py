@@ -196,7 +196,7 @@ def test_wrong_usage(arguments: list[str], capfd: pytest.CaptureFixture[str]) ->
     assert "usage: max-whisper" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["file", "mic", "pipe", "demo", "devices"])
+@pytest.mark.parametrize("command", ["file", "mic", "pipe", "demo", "devices", "models"])
 def test_every_command_explains_itself(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main([command, "--help"])
@@ -211,7 +211,7 @@ import contextlib, sys
 from ui.cli import main
 with contextlib.suppress(SystemExit):
     main(["{argument}"])
-sys.exit(sorted({{"max", "av", "jiwer", "engine.model"}} & set(sys.modules)))
+sys.exit(sorted({{"max", "av", "jiwer", "engine.model", "huggingface_hub"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == "[]\n"

@@ -1,0 +1,152 @@
+"""The models on this machine: those of packages, and those downloaded from the hub, by whichever program."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.checkpoint import read_checkpoint, read_stored
+from engine.compiled import artifact_path
+from engine.config import ModelDimensions
+from engine.devices import choose_compute
+from engine.errors import CheckpointError
+from engine.hub import HubModel, downloaded_ids, hub_folder, is_sound
+from engine.model_names import HUB_IDS, hub_model
+from engine.networks import artifact_keys
+from engine.packaged import checkpoint_folder, is_packaged
+from engine.tokenizer import Tokenizer
+
+_NAMES = {id: name for name, id in reversed(HUB_IDS.items())}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A model on this machine.
+
+    Attributes:
+        name: what --model takes.
+        folder: where its files are.
+        on_hub: where it came from; None where a package holds it.
+    """
+
+    name: str
+    folder: Path
+    on_hub: HubModel | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """What its files take."""
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a model is, without its weights."""
+
+    dimensions: ModelDimensions
+    languages: tuple[str, ...]
+    alignment_heads: tuple[tuple[int, int], ...]
+
+
+def local_models() -> list[LocalModel]:
+    """Return all models on this machine, those of packages first."""
+    found = [LocalModel(name, checkpoint_folder(name)) for name in ("tiny.en", "base") if is_packaged(name)]
+    taken = {model.name for model in found}
+    for id in downloaded_ids():
+        on_hub = HubModel(id)
+        name = _NAMES.get(id, id)
+        if on_hub.snapshot is not None:
+            found.append(LocalModel(id if name in taken else name, on_hub.snapshot, on_hub))
+    return found
+
+
+def local_model(name: str) -> LocalModel:
+    """Return the model on this machine that ``name`` stands for.
+
+    Raises:
+        CheckpointError: it is not here.
+    """
+    if is_packaged(name):
+        return LocalModel(name, checkpoint_folder(name))
+    on_hub = hub_model(name)
+    snapshot = on_hub.snapshot if on_hub is not None else None
+    if snapshot is None:
+        names = ", ".join(model.name for model in local_models())
+        raise CheckpointError(f"{name} is not on this machine. Name one of {names}.")
+    return LocalModel(name, snapshot, on_hub)
+
+
+def outline(model: LocalModel) -> Outline:
+    """Read what ``model`` is; fast, as its weights are not.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    stored = read_stored(model.folder)
+    tokenizer = Tokenizer(stored.vocabulary)
+    languages = tuple(tokenizer.languages) if tokenizer.is_multilingual else ("en",)
+    return Outline(stored.dimensions, languages, stored.alignment_heads)
+
+
+def verify(model: LocalModel) -> None:
+    """Hold the files of ``model`` against the hub's hashes of them, and read all of it.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    for path in sorted(model.folder.iterdir()):
+        if is_sound(path) is False:
+            raise CheckpointError(
+                f"{path} is damaged: its hash differs from the hub's. Run `max-whisper models remove {model.name}`, "
+                f"then `max-whisper models pull {model.name}`."
+            )
+    read_checkpoint(model.folder)
+
+
+def artifacts(what: Outline) -> list[Path]:
+    """Return the compiled artifacts of models that are as ``what``, as far as there are any for this machine."""
+    keys = artifact_keys(what.dimensions, what.alignment_heads, choose_compute("auto"))
+    return [path for key in keys if (path := artifact_path(*key)).is_file()]
+
+
+def is_compiled(paths: Sequence[Path]) -> bool:
+    """Tell whether ``paths``, the artifacts of one model, are enough to transcribe with."""
+    return {"encoder", "decoder"} <= {path.name.split("-")[0] for path in paths}
+
+
+def remove(model: LocalModel) -> int:
+    """Delete ``model`` with all its revisions, and the artifacts no other model needs; return the bytes freed.
+
+    Raises:
+        CheckpointError: it belongs to a package, or cannot be deleted.
+    """
+    if model.on_hub is None:
+        raise CheckpointError(f"{model.name} is part of an installed package, in {model.folder}. Uninstall that.")
+    unshared = _unshared_artifacts(model)
+    whole = model.on_hub.folder
+    paths = [path for path in whole.rglob("*") if path.is_file() and not path.is_symlink()] + unshared
+    n_bytes = sum(path.stat().st_size for path in paths)
+    try:
+        shutil.rmtree(whole)
+        for path in unshared:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{error.filename} cannot be deleted: {error.strerror}.") from error
+    shutil.rmtree(hub_folder() / ".locks" / whole.name, ignore_errors=True)
+    return n_bytes
+
+
+def _unshared_artifacts(model: LocalModel) -> list[Path]:
+    """Artifacts hold no weights: models of one size share them."""
+    ours = _artifacts_of(model)
+    others = [path for other in local_models() if other.on_hub != model.on_hub for path in _artifacts_of(other)]
+    return [path for path in ours if path not in others]
+
+
+def _artifacts_of(model: LocalModel) -> list[Path]:
+    try:
+        return artifacts(outline(model))
+    except CheckpointError:  # damaged: what it is cannot be told
+        return []

@@ -1,0 +1,98 @@
+"""``max-whisper models``, against a stand-in for the hub."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from checkpoint_files import small_checkpoint, write_hugging_face
+from hub_server import Hub, hub_of, point_to, served
+from huggingface_hub import constants
+
+from engine.hub import HubModel
+from ui.cli import main
+
+ID = "someone/some-whisper"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    with served(hub_of(write_hugging_face(small_checkpoint(51865), tmp_path / "small"))) as hub:
+        point_to(hub.url, monkeypatch)
+        yield hub
+
+
+def test_a_pulled_model_is_listed_verified_and_removed(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", ID]) == 0
+    out, err = capfd.readouterr()
+    assert err == f"Downloading {ID} (2 MB)\n"
+    assert out == f"{ID} is in {HubModel(ID).snapshot}\n"
+
+    assert main(["models", "list"]) == 0
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith(ID)]
+    assert line.split()[1:6] == ["2", "MB", "99", "no", str(HubModel(ID).snapshot)]
+
+    assert main(["models", "verify", ID]) == 0
+    assert capfd.readouterr().out == f"{ID} is sound\n"
+
+    assert main(["models", "remove", ID, "--yes"]) == 0
+    assert capfd.readouterr().out == f"{ID} is removed: 2 MB are free again\n"
+    assert not HubModel(ID).folder.exists()
+
+
+def test_a_pulled_model_is_not_pulled_again(hub: Hub) -> None:
+    assert main(["models", "pull", ID]) == 0
+    hub.requests.clear()
+
+    assert main(["models", "pull", ID]) == 0
+    assert hub.requests == []
+
+
+def test_a_damaged_model_is_told(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", ID]) == 0
+    snapshot = HubModel(ID).snapshot
+    assert snapshot is not None
+    (snapshot / "model.safetensors").resolve().write_bytes(b"no weights")
+
+    assert main(["models", "verify"]) == 1
+    out, err = capfd.readouterr()
+    assert "tiny.en is sound" in out
+    assert "model.safetensors is damaged: its hash differs" in err
+    assert main(["models", "list"]) == 0
+    assert f"{ID}  " in (listed := capfd.readouterr().out)
+    assert "damaged" in listed
+
+
+@pytest.mark.parametrize(("answer", "is_kept"), [("n", True), ("", True), ("y", False), ("YES", False)])
+def test_asks_before_it_removes(
+    answer: str, is_kept: bool, hub: Hub, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "pull", ID]) == 0
+    keyboard = io.StringIO(answer + "\n")
+    monkeypatch.setattr(keyboard, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdin", keyboard)
+
+    assert main(["models", "remove", ID]) == int(is_kept)
+    assert HubModel(ID).folder.exists() == is_kept
+    assert f"Delete {ID}, 2 MB? [y/N]" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["remove", "tiny.en", "--yes"], "tiny.en is part of an installed package"),
+        (["remove", "someone/else", "--yes"], "someone/else is not on this machine. Name one of tiny.en"),
+        (["verify", "someone/else"], "someone/else is not on this machine"),
+        (["pull", "someone/else"], "There is no model someone/else on the hub"),
+    ],
+)
+def test_what_cannot_be_done_is_told(
+    arguments: list[str], message: str, hub: Hub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", *arguments]) == 1
+    assert message in capfd.readouterr().err
