@@ -14,7 +14,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {"stream": {"stream"}, "engine": {"engine", "stream"}, "ui": {"ui", "engine", "stream"}}
 
 OWNERS: dict[str, tuple[str, ...]] = {
-    "av": ("stream/file.py",),
+    "av": ("stream/file.py", "ui/bench/peers/audio.py"),
+    "ctranslate2": ("ui/bench/peers/faster_whisper_worker.py",),
+    "faster_whisper": ("ui/bench/peers/faster_whisper_worker.py",),
     "jiwer": ("ui/report.py",),
     "max._mlir_context": ("engine/compiled.py",),
     "max.driver": ("engine/batch_decoder.py", "engine/devices.py", "engine/networks.py"),
@@ -29,13 +31,16 @@ OWNERS: dict[str, tuple[str, ...]] = {
     ),
     "max.nn": ("engine/layers.py",),
     "mojo": ("engine/compiled.py",),
-    "numpy": ("stream/", "engine/"),
+    "numpy": ("stream/", "engine/", "ui/bench/"),
     "platformdirs": ("engine/compiled.py", "ui/paths.py"),
+    "pywhispercpp": ("ui/bench/peers/whisper_cpp_worker.py",),
     "rich": ("ui/",),
     "sounddevice": ("stream/microphone.py",),
     "soxr": ("stream/resample.py",),
     "tiktoken": ("engine/tokenizer.py",),
+    "torch": ("ui/bench/peers/openai_whisper_worker.py",),
     "webrtcvad": ("stream/detector.py",),
+    "whisper": ("ui/bench/peers/openai_whisper_worker.py",),
     "whisper_normalizer": ("ui/report.py",),
 }  # fmt: skip
 """Each vendor library and the files, or folders, that may import it; one that is not here may not be imported."""

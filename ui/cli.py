@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from ui.bench.cli import add_bench
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_READER_GONE, OutputError, complain, report_crash
 from ui.interrupts import held_interrupts
 
@@ -82,6 +83,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from ui.devices import print_microphones
         print_microphones()
         return EXIT_OK
+    if arguments.command == "bench":
+        from ui.bench.offline import bench_offline
+
+        return bench_offline(arguments)
     with held_interrupts():
         from ui import commands
     return commands.COMMANDS[arguments.command](arguments)
@@ -131,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_pipe(commands)
     _add_demo(commands)
     _add(commands, "devices", "list the microphones")
+    add_bench(commands)
     return parser
 
 
