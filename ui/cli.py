@@ -89,7 +89,9 @@ def _run(arguments: argparse.Namespace) -> int:
         return bench_offline(arguments)
     with held_interrupts():
         from ui import commands
-    return commands.COMMANDS[arguments.command](arguments)
+        from ui.timings import told_timings
+    with told_timings(arguments):
+        return commands.COMMANDS[arguments.command](arguments)
 
 
 def _abandon_stdout() -> None:
@@ -199,6 +201,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--prompt", default="", metavar="TEXT", help="names, terms or text before, to be expected")
     command.add_argument("--beam-size", type=_positive, default=1, metavar="N", help="texts followed at once (1)")
     command.add_argument("--words", action="store_true", help="tell in --events when each word was said")
+    command.add_argument("--timings", action="store_true", help="print at the end where the time went")
 
 
 def _positive(text: str) -> int:
