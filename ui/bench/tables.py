@@ -17,9 +17,9 @@ def tables_of(figures: Figures, model: str, n_runs: int) -> Iterator[Table]:
     if figures.scores:
         yield _recordings_table(figures.scores, f"Whole recordings, {model}, median of {n_runs} runs")
     if figures.parts:
-        yield _timing_table(figures.parts, f"Parts, {model}, ms: median (fastest – slowest)", 1000)
+        yield _timing_table(figures.parts, f"Parts, {model}, ms", 1000)
     if figures.starts:
-        title = "Fresh processes: s to a loaded model, median (fastest – slowest)"
+        title = "Fresh processes, s to a loaded model"
         memory = {"peak memory, MiB": {name: f"{mib:.0f}" for name, mib in figures.peaks_mib.items()}}
         yield _timing_table(figures.starts, title, 1, memory)
 
