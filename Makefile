@@ -36,7 +36,7 @@ check: $(READY) ## format, lint, types, and the tests that need neither MAX nor 
 	@$(BIN)/python -m pytest -q -m "not max and not weights and not mic and not gpu" $(ARGS)
 
 bench: $(READY) ## measure against the peers, each in an environment of its own (ARGS=--quick)
-	@$(BIN)/python bench/whole_recordings.py $(ARGS)
+	@$(BIN)/max-whisper bench offline $(ARGS)
 
 fmt: $(READY) ## format the code
 	@$(BIN)/ruff format .

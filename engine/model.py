@@ -24,6 +24,7 @@ from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
 from engine.recognition import Recognized, Recognizer
 from engine.tasks import Window
+from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
 from stream.audio import SAMPLE_RATE
 
@@ -43,12 +44,13 @@ class WhisperModel:
         recognizer: windows to texts.
     """
 
-    def __init__(self, name: str, device_name: str, recognizer: Recognizer) -> None:
+    def __init__(self, name: str, device_name: str, recognizer: Recognizer, timings: Observer = NO_TIMINGS) -> None:
         self.name = name
         self.device_name = device_name
         self.tokenizer = recognizer.tokenizer
         self.networks = recognizer.networks
         self.recognizer = recognizer
+        self._timings = timings
 
     @classmethod
     def load(
@@ -59,6 +61,7 @@ class WhisperModel:
         options: DecodingOptions = DEFAULT_DECODING,
         offline: bool = False,
         on_progress: OnProgress = say_nothing,
+        timings: Observer = NO_TIMINGS,
     ) -> WhisperModel:
         """Bring up a checkpoint; minutes on the very first run on a machine, a second later on.
 
@@ -68,6 +71,7 @@ class WhisperModel:
             options: what will be asked of it; what it cannot do is refused before any heavy work.
             offline: download nothing.
             on_progress: told of each stage as it begins, on the calling thread.
+            timings: told of each stage of loading and decoding.
 
         Raises:
             CheckpointError: there is no such checkpoint, or it is not a sound Whisper.
@@ -77,13 +81,14 @@ class WhisperModel:
         compute = choose_compute(device)
         path = resolve_model(which, offline=offline, on_progress=on_progress)
         on_progress(LoadProgress("Reading the model", 1, 4 if options.words else 3, False, 0.3))
-        checkpoint = read_checkpoint(path)
-        tokenizer = Tokenizer(checkpoint.vocabulary)
+        with timings.stage("reading the model"):
+            checkpoint = read_checkpoint(path)
+            tokenizer = Tokenizer(checkpoint.vocabulary)
         check_options(options, tokenizer)
         ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
-        networks = Networks(checkpoint, ids, compute, on_progress, alignment=options.words)
-        recognizer = Recognizer(networks, tokenizer, TokenFilters(checkpoint, tokenizer))
-        return cls(Path(which).name, compute.name, recognizer)
+        networks = Networks(checkpoint, ids, compute, on_progress, alignment=options.words, timings=timings)
+        recognizer = Recognizer(networks, tokenizer, TokenFilters(checkpoint, tokenizer), timings)
+        return cls(Path(which).name, compute.name, recognizer, timings)
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` together, in the longest context that any of them wants.
@@ -122,12 +127,14 @@ class WhisperModel:
     def encode(self, audios: Sequence[NDArray[np.int16]], n_audio_ctx: int) -> EncodedAudio:
         """Encode windows of audio, each int16 (n_samples,), in ``n_audio_ctx`` positions of 20 ms."""
         n_mels = self.networks.dims.n_mels
-        mels = [log_mel_spectrogram(audio, n_mels=n_mels, n_frames=2 * n_audio_ctx) for audio in audios]
+        with self._timings.stage("log-mel"):
+            mels = [log_mel_spectrogram(audio, n_mels=n_mels, n_frames=2 * n_audio_ctx) for audio in audios]
         return self.networks.encode(np.stack(mels))
 
     def _recognize(self, jobs: Sequence[DecodeJob], n_audio_ctx: int) -> list[Recognized]:
-        windows = [self._window(job, n_audio_ctx) for job in jobs]
-        return self.recognizer.recognize(self.encode([job.audio for job in jobs], n_audio_ctx), windows)
+        with self._timings.stage("search and rules"):
+            windows = [self._window(job, n_audio_ctx) for job in jobs]
+            return self.recognizer.recognize(self.encode([job.audio for job in jobs], n_audio_ctx), windows)
 
     def _window(self, job: DecodeJob, n_audio_ctx: int) -> Window:
         n_positions = min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION))

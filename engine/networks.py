@@ -24,6 +24,7 @@ from engine.devices import Compute
 from engine.graph import SpecialIds, decoder_graph, encoder_graph
 from engine.layers import Target
 from engine.progress import LoadProgress, OnProgress
+from engine.timings import NO_TIMINGS, Observer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,7 @@ class Networks:
         on_progress: OnProgress,
         *,
         alignment: bool = False,
+        timings: Observer = NO_TIMINGS,
     ) -> None:
         """Load the artifacts, compiling first what was never compiled here.
 
@@ -73,6 +75,7 @@ class Networks:
             compute: the device.
             on_progress: told of each stage as it begins.
             alignment: whether ``align`` will be called.
+            timings: told of loading and of every pass.
 
         Raises:
             ModelLoadError: an artifact cannot be made or kept.
@@ -80,7 +83,7 @@ class Networks:
         self.dims = checkpoint.dimensions
         self._compute = compute
         session = InferenceSession(devices=[CPU()] if compute.device.is_host else [compute.device, CPU()])
-        loader = _Loader(session, self.dims, compute, on_progress, 4 if alignment else 3)
+        loader = _Loader(session, self.dims, compute, on_progress, 4 if alignment else 3, timings)
         dims = self.dims
         for_encoder, for_decoder = _weights_by_network(checkpoint.weights)
         target = compute.target
@@ -148,6 +151,7 @@ class _Loader:
     compute: Compute
     on_progress: OnProgress
     n_steps: int
+    timings: Observer
     steps_done: int = 1
 
     def load(
@@ -159,10 +163,32 @@ class _Loader:
         compiled = read_artifact(path)
         if compiled is None:
             self.on_progress(LoadProgress(f"Compiling the {name}", self.steps_done, self.n_steps, True, 90.0))
-            compiled = compile_and_keep(path, self.session, build)
+            with self.timings.stage(f"compiling the {name}"):
+                compiled = compile_and_keep(path, self.session, build)
         else:
             self.on_progress(LoadProgress(f"Loading the {name}", self.steps_done, self.n_steps, False, 0.1))
-        return self.session.init(compiled, weights_registry=weights)
+        with self.timings.stage(f"loading the {name}"):
+            model = self.session.init(compiled, weights_registry=weights)
+        return _TimedModel(model, name, self.timings, self.compute) if self.timings.is_on else model
+
+
+@dataclass(slots=True)
+class _TimedModel:
+    """A ``Model`` whose passes are timed, to the end of what the device does."""
+
+    model: Model
+    name: str
+    timings: Observer
+    compute: Compute
+
+    def execute(self, *inputs: Buffer) -> list[Buffer]:
+        name = self.name
+        if name == "decoder":
+            name += ", one token" if inputs[0].shape[1] == 1 else ", several tokens"
+        with self.timings.stage(name):
+            outputs: list[Buffer] = self.model.execute(*inputs)
+            self.compute.device.synchronize()
+        return outputs
 
 
 def artifact_keys(dims: ModelDimensions, heads: tuple[tuple[int, int], ...], compute: Compute) -> list[tuple[str, ...]]:

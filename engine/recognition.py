@@ -20,6 +20,7 @@ from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.rules import UNRESTRICTED, FilteredText
 from engine.search import Vocabulary, decode_by_sampling, decode_with_beams
 from engine.tasks import TaskMaker, Window
+from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
 
 _WITHOUT_SPACES = {"zh", "ja", "th", "lo", "my", "yue"}
@@ -69,13 +70,17 @@ class Recognizer:
         networks: of the model.
         tokenizer: of the model.
         filters: of the model.
+        timings: told when a language is heard and when words are aligned.
     """
 
-    def __init__(self, networks: Networks, tokenizer: Tokenizer, filters: TokenFilters) -> None:
+    def __init__(
+        self, networks: Networks, tokenizer: Tokenizer, filters: TokenFilters, timings: Observer = NO_TIMINGS
+    ) -> None:
         self.networks = networks
         self.tokenizer = tokenizer
         self._filters = filters
         self._task_maker = TaskMaker(tokenizer, networks.dims)
+        self._timings = timings
 
     def recognize(self, encoded: EncodedAudio, windows: Sequence[Window]) -> list[Recognized]:
         """Decode ``windows``, one a window of ``encoded``.
@@ -95,7 +100,8 @@ class Recognizer:
                     break
                 found[i] = self._recognized(self._search(encoded, batch, i, temperature), temperature, *languages[i])
             if window.options.words:
-                found[i] = replace(found[i], words=self._words(encoded.window(i), window, found[i]))
+                with self._timings.stage("word times"):
+                    found[i] = replace(found[i], words=self._words(encoded.window(i), window, found[i]))
         return found
 
     def prefix(self, options: DecodingOptions) -> tuple[int, ...]:
@@ -120,7 +126,8 @@ class Recognizer:
         wanted = [window.options for window in windows]
         if all(options.language is not None for options in wanted):
             return [(options.language or "", 1.0) for options in wanted]
-        heard = self.detect_languages(encoded, wanted[0].languages)
+        with self._timings.stage("language detection"):
+            heard = self.detect_languages(encoded, wanted[0].languages)
         likeliest = [next(iter(probabilities.items())) for probabilities in heard]
         return [
             (options.language, 1.0) if options.language else best

@@ -19,7 +19,7 @@ from safetensors.numpy import save
 from test_checkpoint import Folder
 
 from engine.checkpoint import Checkpoint
-from engine.checkpoints.names import HUGGING_FACE, OPENAI, Scheme
+from engine.checkpoints.names import HUGGING_FACE, OPENAI, under_their_names
 from engine.checkpoints.vocabularies import usual_begin_suppress_ids, usual_suppress_ids, usual_vocabulary
 from engine.config import ModelDimensions
 
@@ -75,15 +75,6 @@ def small_checkpoint(n_vocab: int = 51864) -> Checkpoint:
 
 def in_half(checkpoint: Checkpoint) -> dict[str, NDArray[np.float16]]:
     return {name: values.astype(np.float16) for name, values in checkpoint.weights.items()}
-
-
-def under_their_names(weights: Weights, scheme: Scheme) -> dict[str, NDArray[np.generic]]:
-    """Queries, keys and values apart, without the keys' biases."""
-    found = {}
-    for ours, values in weights.items():
-        names = scheme.parts(ours)
-        found |= dict(zip(names, np.split(values, len(names)), strict=True))
-    return {name: v for name, v in found.items() if not name.endswith((".key.bias", ".k_proj.bias"))}
 
 
 def write_ctranslate2(checkpoint: Checkpoint, path: Path, weights: Weights | None = None) -> Path:

@@ -14,7 +14,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {"stream": {"stream"}, "engine": {"engine", "stream"}, "ui": {"ui", "engine", "stream"}}
 
 OWNERS: dict[str, tuple[str, ...]] = {
-    "av": ("stream/file.py",),
+    "av": ("stream/file.py", "ui/bench/peers/audio.py"),
+    "ctranslate2": ("ui/bench/peers/faster_whisper_worker.py",),
+    "faster_whisper": ("ui/bench/peers/faster_whisper_worker.py",),
     "huggingface_hub": ("engine/hub.py",),
     "jiwer": ("ui/report.py",),
     "max._mlir_context": ("engine/compiled.py",),
@@ -30,14 +32,17 @@ OWNERS: dict[str, tuple[str, ...]] = {
     ),
     "max.nn": ("engine/layers.py",),
     "mojo": ("engine/compiled.py",),
-    "numpy": ("stream/", "engine/"),
+    "numpy": ("stream/", "engine/", "ui/bench/"),
     "platformdirs": ("engine/compiled.py", "ui/paths.py"),
+    "pywhispercpp": ("ui/bench/peers/whisper_cpp_worker.py",),
     "rich": ("ui/",),
     "safetensors": ("engine/checkpoints/safetensors_file.py",),
     "sounddevice": ("stream/microphone.py",),
     "soxr": ("stream/resample.py",),
     "tiktoken": ("engine/tokenizer.py",),
+    "torch": ("ui/bench/peers/openai_whisper_worker.py",),
     "webrtcvad": ("stream/detector.py",),
+    "whisper": ("ui/bench/peers/openai_whisper_worker.py",),
     "whisper_normalizer": ("ui/report.py",),
 }  # fmt: skip
 """Each vendor library and the files, or folders, that may import it; one that is not here may not be imported."""
@@ -47,7 +52,7 @@ CORE = {
     "engine/alignment.py", "engine/config.py", "engine/decoding.py", "engine/events.py", "engine/filters.py",
     "engine/guards.py", "engine/hotwords.py",
     "engine/log_mel.py", "engine/options.py", "engine/rules.py", "engine/search.py", "engine/stability.py",
-    "engine/tasks.py",
+    "engine/tasks.py", "engine/timings.py",
     "engine/transcriber.py", "engine/utterance.py",
     "ui/terminal/render.py", "ui/terminal/state.py",
 }  # fmt: skip

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from ui.bench.cli import add_bench
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_READER_GONE, OutputError, complain, report_crash
 from ui.interrupts import held_interrupts
 from ui.models import add_models_command
@@ -87,9 +88,15 @@ def _run(arguments: argparse.Namespace) -> int:
         with held_interrupts():
             from ui.model_commands import ACTIONS
         return ACTIONS[arguments.action](arguments)
+    if arguments.command == "bench":
+        from ui.bench.offline import bench_offline
+
+        return bench_offline(arguments)
     with held_interrupts():
         from ui import commands
-    return commands.COMMANDS[arguments.command](arguments)
+        from ui.timings import told_timings
+    with told_timings(arguments):
+        return commands.COMMANDS[arguments.command](arguments)
 
 
 def _abandon_stdout() -> None:
@@ -137,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add(commands, "devices", "list the microphones")
     add_models_command(commands)
+    add_bench(commands)
     return parser
 
 
@@ -200,6 +208,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--prompt", default="", metavar="TEXT", help="names, terms or text before, to be expected")
     command.add_argument("--beam-size", type=_positive, default=1, metavar="N", help="texts followed at once (1)")
     command.add_argument("--words", action="store_true", help="tell in --events when each word was said")
+    command.add_argument("--timings", action="store_true", help="print at the end where the time went")
 
 
 def _positive(text: str) -> int:

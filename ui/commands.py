@@ -136,7 +136,7 @@ def streaming_options(arguments: argparse.Namespace, usual: StreamingOptions = L
 def load_model(arguments: argparse.Namespace) -> WhisperModel:
     """Bring up the model the arguments name, showing how far it is."""
     # MAX must be imported on the main thread: it ends its compiler's context on the thread that began it.
-    with held_interrupts():
+    with held_interrupts(), arguments.timings.stage("importing MAX"):
         from engine.model import WhisperModel
 
     def load(on_progress: OnProgress) -> WhisperModel:
@@ -147,6 +147,7 @@ def load_model(arguments: argparse.Namespace) -> WhisperModel:
             options=options,
             offline=arguments.offline,
             on_progress=on_progress,
+            timings=arguments.timings,
         )
 
     return load_with_progress(load, Console(stderr=True))

@@ -19,3 +19,8 @@ def new_transcript_path() -> Path:
 def crash_log_path() -> Path:
     """Return where the details of an unexpected error are kept."""
     return platformdirs.user_log_path(_NAME) / "crash.log"
+
+
+def bench_folder() -> Path:
+    """Return where measuring keeps its peers and what they read."""
+    return platformdirs.user_cache_path(_NAME)

@@ -5,14 +5,20 @@ Both keep query, key and value apart where we join them, and give the key no bia
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.checkpoints.shapes import check_layers, expected_shapes
 from engine.checkpoints.stored import Array, Tensors
 from engine.config import ModelDimensions
+
+Kind = TypeVar("Kind", bound=np.generic)
+_KEY_BIASES = (".key.bias", ".k_proj.bias")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,16 @@ def under_our_names(
 
 
 def _part(tensors: Tensors, name: str) -> Array | None:
-    if name not in tensors and name.endswith((".key.bias", ".k_proj.bias")):
+    if name not in tensors and name.endswith(_KEY_BIASES):
         weight = tensors.get(name.removesuffix("bias") + "weight")
         return None if weight is None or not weight.size else np.zeros(len(weight), np.float32)
     return tensors.get(name)
+
+
+def under_their_names(weights: Mapping[str, NDArray[Kind]], scheme: Scheme) -> dict[str, NDArray[Kind]]:
+    """Return ``weights``, by our names, as the project of ``scheme`` keeps them: the inverse of ``under_our_names``."""
+    found: dict[str, NDArray[Kind]] = {}
+    for ours, values in weights.items():
+        names = scheme.parts(ours)
+        found |= dict(zip(names, np.split(values, len(names)), strict=True))
+    return {name: values for name, values in found.items() if not name.endswith(_KEY_BIASES)}

@@ -7,20 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-import platformdirs
+from ui.paths import bench_folder
 
 
 class PeerError(Exception):
     """A peer cannot be set up or failed; the message says which and why."""
 
 
-def environment(name: str, requirements: tuple[str, ...]) -> Path:
+def environment(requirements: tuple[str, ...]) -> Path:
     """Return the Python of an environment that holds ``requirements``, made by this machine's pip where it is missing.
 
     Raises:
         PeerError: pip cannot install them.
     """
-    folder = platformdirs.user_cache_path("max-whisper") / "peers" / name
+    name = requirements[0].replace("==", "-")
+    folder = bench_folder() / "peers" / name
     python, ready = folder / "bin" / "python", folder / "ready"
     wanted = "\n".join(requirements)
     if ready.is_file() and ready.read_text(encoding="utf-8") == wanted:
@@ -28,8 +29,9 @@ def environment(name: str, requirements: tuple[str, ...]) -> Path:
     sys.stderr.write(f"Setting up {name} in {folder}, once.\n")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
     for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], pip):
-        if subprocess.run(command, env=clean_variables(), check=False).returncode != 0:
-            raise PeerError(f"{name} could not be installed: the reasons are above; is there a network?")
+        done = subprocess.run(command, env=clean_variables(), check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise PeerError(f"could not be installed: {_last_line(done.stderr or done.stdout)}")
     ready.write_text(wanted, encoding="utf-8")
     return python
 
@@ -41,3 +43,7 @@ def clean_variables() -> dict[str, str]:
     it belongs to, and its pip installs elsewhere.
     """
     return dict(os.environ)
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "pip gave no reason")

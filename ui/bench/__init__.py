@@ -1,0 +1,1 @@
+"""Measuring: ours beside its peers, in one run, on the same weights."""
