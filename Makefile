@@ -33,7 +33,7 @@ check: $(READY) ## format, lint, types, and the tests that need neither MAX nor 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not max and not weights and not mic and not gpu" $(ARGS)
+	@$(BIN)/python -m pytest -q -m "not max and not weights and not mic and not gpu and not slow" $(ARGS)
 
 bench: $(READY) ## measure against the peers, each in an environment of its own (ARGS=--quick)
 	@$(BIN)/max-whisper bench offline $(ARGS)

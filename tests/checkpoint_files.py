@@ -8,7 +8,7 @@ import struct
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ _TO_CTRANSLATE2 = [
 ]
 
 
+@cache
 def small_checkpoint(n_vocab: int = 51864) -> Checkpoint:
     """One nobody trained, in half precision; its keys have no bias, as in every Whisper."""
     dims = ModelDimensions(**{**asdict(DIMS), "n_vocab": n_vocab})

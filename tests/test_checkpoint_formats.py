@@ -33,6 +33,8 @@ from engine.checkpoints.vocabularies import usual_alignment_heads, usual_suppres
 from engine.config import ModelDimensions
 from engine.packaged import checkpoint_folder
 
+pytestmark = pytest.mark.slow
+
 SMALL = small_checkpoint()
 WRITERS = [write_ctranslate2, write_hugging_face, write_openai]
 

@@ -21,6 +21,8 @@ from engine.hub import HubModel, downloaded_ids, is_sound, needed_files
 from engine.model_names import HUB_IDS, hub_model, resolve_model
 from engine.progress import LoadProgress
 
+pytestmark = pytest.mark.slow
+
 SMALL = small_checkpoint()
 ID = "someone/some-whisper"
 

@@ -164,6 +164,7 @@ def test_lost_audio_is_reported_and_costs_nothing_else() -> None:
     assert ["11 12", "13"] == [final.text for final in finals(events)]
 
 
+@pytest.mark.slow
 def test_an_hour_in_one_chunk_loses_nothing() -> None:
     words = [10 + i % 200 for i in range(1000)]
     talk = [item for word in words for item in (word, word, LONG_PAUSE)]

@@ -15,6 +15,8 @@ from huggingface_hub import constants
 from engine.hub import HubModel
 from ui.cli import main
 
+pytestmark = pytest.mark.slow
+
 ID = "someone/some-whisper"
 
 
