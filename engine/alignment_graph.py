@@ -26,7 +26,7 @@ def alignment_graph(dims: ModelDimensions, target: Target, heads: tuple[tuple[in
     """
     d_head = dims.n_text_state // dims.n_text_head
     layers = range(max(layer for layer, _ in heads) + 1)
-    cross = TensorType(target.dtype, [1, "n_audio_ctx", dims.n_text_head, d_head], target.device)
+    cross = TensorType(target.cross_kv_dtype, [1, "n_audio_ctx", dims.n_text_head, d_head], target.device)
     types = [
         TensorType(DType.int64, [1, "n_tokens"], target.device),
         TensorType(DType.float32, [1, "n_tokens", "n_tokens"], target.device),
@@ -43,7 +43,7 @@ def alignment_graph(dims: ModelDimensions, target: Target, heads: tuple[tuple[in
         scores = []
         for i in layers:
             wanted = [head for layer, head in heads if layer == i]
-            kv = (cross_kv[2 * i], cross_kv[2 * i + 1])
+            kv = (ops.cast(cross_kv[2 * i], target.dtype), ops.cast(cross_kv[2 * i + 1], target.dtype))
             x, seen = _layer_with_scores(scope / "layers" / i, x, ops.cast(mask, target.dtype), kv, wanted, dims)
             scores += seen
         graph.output(ops.cast(ops.concat(scores, axis=0), DType.float32))

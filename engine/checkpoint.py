@@ -10,14 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine.checkpoints.ctranslate2 import read_ctranslate2
 from engine.checkpoints.hugging_face import is_hugging_face, read_hugging_face
 from engine.checkpoints.openai import read_openai
 from engine.checkpoints.shapes import check_layers, expected_shapes
-from engine.checkpoints.stored import StoredModel, joined_weight
+from engine.checkpoints.stored import StoredModel, Weight, joined_weight
 from engine.config import ModelDimensions
 from engine.errors import CheckpointError
 
@@ -28,7 +25,7 @@ class Checkpoint:
 
     Attributes:
         dimensions: read off the tensors, or held against them; never off the name.
-        weights: float32, by our names.
+        weights: by our names, float16 where they were stored as such and float32 otherwise.
         vocabulary: the token strings in GPT-2's printable alphabet, by id; special ones at the end.
         suppress_ids: tokens that are never picked.
         begin_suppress_ids: tokens that are not picked first.
@@ -36,7 +33,7 @@ class Checkpoint:
     """
 
     dimensions: ModelDimensions
-    weights: Mapping[str, NDArray[np.float32]]
+    weights: Mapping[str, Weight]
     vocabulary: tuple[str, ...]
     suppress_ids: tuple[int, ...]
     begin_suppress_ids: tuple[int, ...]

@@ -22,7 +22,7 @@ class Compute:
 
     Attributes:
         device: MAX's handle of it.
-        target: what graphs for it are built for: float32 on a CPU, bfloat16 on a GPU.
+        target: what graphs for it are built for: float32 on a CPU, but for the cross KV; bfloat16 on a GPU.
         name: what a person calls it.
         identity: everything about it that shapes compiled code.
     """
@@ -54,7 +54,8 @@ def choose_compute(choice: str) -> Compute:
 
 
 def _cpu() -> Compute:
-    return Compute(CPU(), Target(DeviceRef.CPU(), DType.float32), "CPU", _cpu_identity())
+    target = Target(DeviceRef.CPU(), DType.float32, cross_dtype=DType.float16)
+    return Compute(CPU(), target, "CPU", _cpu_identity())
 
 
 def _gpu() -> Compute:

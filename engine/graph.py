@@ -43,7 +43,8 @@ def encoder_graph(dims: ModelDimensions, target: Target) -> Graph:
     Outputs:
         features: float32 (batch, n_audio_ctx, n_audio_state).
         Then the cross KV of each decoder layer in turn, key before value,
-        each (batch, n_audio_ctx, n_text_head, d_head): fixed per window, so computed here once.
+        each (batch, n_audio_ctx, n_text_head, d_head) of the target's type for them: fixed per window, so computed here
+        once.
     """
     mel_type = TensorType(DType.float32, ["batch", "n_audio_ctx", 2 * dims.n_mels], target.device)
     with Graph("audio_encoder", input_types=[mel_type]) as graph:
@@ -85,6 +86,7 @@ def cross_key_value(scope: Scope, features: TensorValue, dims: ModelDimensions) 
     """Keys and values of one decoder layer over the encoded audio, each (batch, n_audio_ctx, n_text_head, d_head)."""
     n_state = dims.n_text_state
     kv = linear(scope / "kv", features, n_state, 2 * n_state)
+    kv = ops.cast(kv, scope.target.cross_kv_dtype)
     return [split_heads(part, dims.n_text_head) for part in ops.split(kv, [n_state] * 2, axis=-1)]
 
 
@@ -150,6 +152,7 @@ def decoder_layer(
     keys, values = _append(self_key, key, n_past), _append(self_value, value, n_past)
     x = x + linear(own / "out", attention(scope.target, query, keys, values, mask), n_state, n_state)
     query = linear(cross / "query", layer_norm(cross / "norm", x, n_state), n_state, n_state)
+    cross_key, cross_value = ops.cast(cross_key, x.dtype), ops.cast(cross_value, x.dtype)
     mixed = attention(scope.target, _by_window(query, cross_key.shape[0], n_head), cross_key, cross_value)
     x = x + linear(cross / "out", _by_row(mixed, x), n_state, n_state)
     return mlp(scope / "mlp", x, n_state)
@@ -175,7 +178,7 @@ def _by_row(mixed: TensorValue, x: TensorValue) -> TensorValue:
 
 def _decoder_input_types(dims: ModelDimensions, target: Target) -> list[TensorType | BufferType]:
     device, d_head = target.device, dims.n_text_state // dims.n_text_head
-    cross = TensorType(target.dtype, ["n_windows", "n_audio_ctx", dims.n_text_head, d_head], device)
+    cross = TensorType(target.cross_kv_dtype, ["n_windows", "n_audio_ctx", dims.n_text_head, d_head], device)
     own = BufferType(target.dtype, ["n_keys", "batch", dims.n_text_head, d_head], device)
     return [
         TensorType(DType.int64, ["batch", "n_tokens"], device),

@@ -12,17 +12,10 @@ from pathlib import Path
 
 from max.dtype import DType
 from max.graph import DeviceRef, Graph, TensorType, TensorValue, Weight, ops
-from max.nn.attention import MHAMaskVariant
-from max.nn.kernels import flash_attention_gpu, masked_flash_attention_gpu
 
 LAYER_NORM_EPSILON = 1e-5
 KERNELS = Path(__file__).with_name("kernels")
 """Our own, in Mojo; a graph that uses them names this folder among its extensions."""
-
-# Importing MAX's kernels sets these behind os.environ's back, and a Python that this process starts would leave its
-# virtual environment.
-for _variable in {"PYTHONEXECUTABLE", "PYTHONPATH"} - set(os.environ):
-    os.unsetenv(_variable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +27,23 @@ class Target:
         dtype: of weights and activations; sums of probabilities are always float32.
         matrix_dtype: of matrices that only ever meet a few rows, as those of the decoder: our own kernel multiplies
             them (docs/decisions/0008-kernel-for-few-rows.md).  None where MAX multiplies them all.
+        cross_dtype: of the cross KV between the networks: each step of the decoder waits for all of it to be read.
+            None for that of the activations.
     """
 
     device: DeviceRef
     dtype: DType
     matrix_dtype: DType | None = None
+    cross_dtype: DType | None = None
 
     def dtype_of(self, n_dimensions: int) -> DType:
         """Return the element type of a weight: matrices may have one of their own."""
         return self.matrix_dtype if self.matrix_dtype is not None and n_dimensions == 2 else self.dtype
+
+    @property
+    def cross_kv_dtype(self) -> DType:
+        """The element type of the cross KV."""
+        return self.dtype if self.cross_dtype is None else self.cross_dtype
 
     @property
     def is_gpu(self) -> bool:
@@ -128,6 +129,14 @@ def attention(
 def _gpu_attention(
     query: TensorValue, key: TensorValue, value: TensorValue, mask: TensorValue | None, scale: float
 ) -> TensorValue:
+    # Only who builds a graph for a GPU waits for these: their import takes as long as loading a model.
+    from max.nn.attention import MHAMaskVariant
+    from max.nn.kernels import flash_attention_gpu, masked_flash_attention_gpu
+
+    # That import sets these behind os.environ's back, and a Python that this process starts would leave its virtual
+    # environment.
+    for variable in {"PYTHONEXECUTABLE", "PYTHONPATH"} - set(os.environ):
+        os.unsetenv(variable)
     if mask is None:
         return flash_attention_gpu(query, key, value, MHAMaskVariant.NULL_MASK, scale)
     return masked_flash_attention_gpu(query, key, value, mask, scale)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from engine.alignment_graph import alignment_graph
 from engine.batch_decoder import BatchDecoder, visibility_mask
 from engine.checkpoint import Checkpoint
+from engine.checkpoints.stored import Weight
 from engine.compiled import artifact_path, compile_and_keep, read_artifact
 from engine.config import ModelDimensions
 from engine.devices import Compute
@@ -33,7 +34,8 @@ class EncodedAudio:
 
     Attributes:
         features: float32 (n_windows, n_audio_ctx, n_audio_state).
-        cross_kv: per decoder layer key and value, (n_windows, n_audio_ctx, n_text_head, d_head).
+        cross_kv: per decoder layer key and value, (n_windows, n_audio_ctx, n_text_head, d_head), in half
+            precision on a CPU.
     """
 
     features: Buffer
@@ -203,7 +205,8 @@ def artifact_keys(dims: ModelDimensions, heads: tuple[tuple[int, int], ...], com
 
 
 def _key(name: str, dims: ModelDimensions, compute: Compute, target: Target) -> tuple[str, ...]:
-    return name, repr(dims), compute.identity, f"{target.dtype} {target.matrix_dtype}"
+    types = f"{target.dtype} {target.matrix_dtype} {target.cross_kv_dtype}"
+    return name, repr(dims), compute.identity, types
 
 
 def _usual_heads(dims: ModelDimensions) -> tuple[tuple[int, int], ...]:
@@ -212,7 +215,7 @@ def _usual_heads(dims: ModelDimensions) -> tuple[tuple[int, int], ...]:
     return tuple((layer, head) for layer in layers for head in range(dims.n_text_head))
 
 
-Weights = Mapping[str, NDArray[np.float32]]
+Weights = Mapping[str, Weight]
 
 
 def _weights_by_network(weights: Weights) -> tuple[Weights, Weights]:
@@ -229,14 +232,16 @@ def _with_kernel(target: Target, weights: Weights) -> Target:
     return replace(target, matrix_dtype=DType.float16 if is_half else DType.float32)
 
 
-def _is_half(values: NDArray[np.float32]) -> bool:
+def _is_half(values: Weight) -> bool:
+    if values.dtype == np.float16:
+        return True
     with np.errstate(over="ignore"):
         return np.array_equal(values.astype(np.float16), values)
 
 
-def _to_device(values: NDArray[np.float32], dtype: DType, compute: Compute) -> Buffer:
+def _to_device(values: Weight, dtype: DType, compute: Compute) -> Buffer:
     if dtype == DType.bfloat16:
-        return _to_bfloat16(values).to(compute.device)
+        return _to_bfloat16(values.astype(np.float32)).to(compute.device)
     return Buffer.from_numpy(np.ascontiguousarray(values, dtype.to_numpy())).to(compute.device)
 
 

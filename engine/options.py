@@ -117,6 +117,7 @@ class StreamingOptions:
         step_s: least new audio between two partials of an utterance, in seconds.
         backlog_s: how much speech may wait for the model, in seconds, before the source is no longer read.
         batch_size: how many utterances are decoded together, where that many wait.
+        patience_s: how long the source may be waited for, in seconds and for each chunk, until that many do.
         decoding: how sound becomes text.
         partial_context: what a partial is encoded with.
         final_context: what a final is encoded with.
@@ -127,6 +128,7 @@ class StreamingOptions:
     step_s: float = 0.2
     backlog_s: float = 120.0
     batch_size: int = 4
+    patience_s: float = 0.0
     decoding: DecodingOptions = DEFAULT_DECODING
     partial_context: AudioContext = SHORT_CONTEXT
     final_context: AudioContext = FULL_WINDOW
@@ -135,6 +137,8 @@ class StreamingOptions:
     def __post_init__(self) -> None:
         if self.step_s <= 0:
             raise ValueError(f"step_s must be > 0, got {self.step_s}")
+        if self.patience_s < 0:
+            raise ValueError(f"patience_s must be >= 0, got {self.patience_s}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.backlog_s < self.gate.longest_s:
@@ -147,6 +151,7 @@ FOR_RECORDINGS = StreamingOptions(
     partials=False,
     backlog_s=300.0,
     batch_size=8,
+    patience_s=0.1,
     decoding=DecodingOptions(temperatures=FALLBACK_TEMPERATURES),
     final_context=SHORT_CONTEXT,
     gate=GateOptions(hangover_ms=2000),

@@ -69,7 +69,7 @@ class _Run:
         self._chunks = source.chunks()
         self._model = model
         self._transcriber = Transcriber(WebRtcDetector(), options)
-        self._batch_size = options.batch_size
+        self._batch_size, self._patience_s = options.batch_size, options.patience_s
         self._clock = clock
         self._stop = stop
         self._started_at: float | None = None
@@ -82,6 +82,7 @@ class _Run:
         self._stopping: asyncio.Future[bool] = asyncio.ensure_future(stop.wait())
         self._jobs: list[DecodeJob] = []
         self._has_source = True
+        self._is_source_late = False
 
     async def events(self) -> AsyncGenerator[TimedEvent]:
         """Yield until all is final, then raise the source's failure, if there was one."""
@@ -101,7 +102,7 @@ class _Run:
         if self._has_source and self._reading is None and self._transcriber.wants_audio:
             self._reading = asyncio.ensure_future(anext(self._chunks))
         if self._decoding is None:
-            self._jobs = self._transcriber.next_jobs(self._batch_size)
+            self._jobs = self._transcriber.next_jobs(self._batch_size, is_patient=self._is_patient)
             if self._jobs:
                 loop = asyncio.get_running_loop()
                 self._decoding = loop.run_in_executor(self._executor, self._decode, self._jobs)
@@ -113,11 +114,18 @@ class _Run:
         self._compute.add(self._clock() - began)
         return hypotheses
 
+    @property
+    def _is_patient(self) -> bool:
+        """Whether more audio will come soon enough to wait for a full batch."""
+        return self._patience_s > 0 and self._reading is not None and not self._is_source_late
+
     async def _wait(self) -> None:
         reading = (self._reading, self._stopping) if self._has_source else ()
         pending: set[asyncio.Future[Any]] = {f for f in (*reading, self._decoding) if f is not None}
         if pending:
-            await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            timeout_s = self._patience_s if self._is_patient and self._decoding is None else None
+            done, _ = await asyncio.wait(pending, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            self._is_source_late = not done
 
     def _take_results(self) -> list[TimedEvent]:
         if self._decoding is not None and self._decoding.done():

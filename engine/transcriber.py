@@ -117,16 +117,20 @@ class Transcriber:
         events, self._events = self._events, []
         return events
 
-    def next_jobs(self, most: int = 1) -> list[DecodeJob]:
+    def next_jobs(self, most: int = 1, *, is_patient: bool = False) -> list[DecodeJob]:
         """Return the work that matters most; none where there is none or some is still with the model.
 
         That is the final of the oldest utterance and of those most like it in length, at most ``most`` in all, to be
         decoded together; or one partial where no final is due.  When an open utterance pauses, what would be its
         final is decoded while the hangover still runs; if speech goes on, that was one more partial.
+
+        With patience there is none until there are ``most``, or no more audio is wanted.
         """
         if self._jobs:
             return []
         due = [job for u in self._utterances if not u.is_decided and (job := self._job_for(u)) is not None]
+        if is_patient and len(due) < most and self.wants_audio:
+            return []
         self._jobs = due[:1]
         if due and due[0].is_final:
             # Together they are encoded in the context of the longest: what differs in length is wasted.

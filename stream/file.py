@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from stream.audio import SAMPLE_RATE, AudioChunk, n_samples, seconds
 from stream.source import SourceError
 
-_CHUNK_SAMPLES = n_samples(0.1)
+_PACED_CHUNK_SAMPLES = n_samples(0.1)
+_CHUNK_SAMPLES = n_samples(1.0)
+"""Where nobody waits for a word, fewer and longer chunks: each costs a change of threads."""
 
 _LOST_S = 0.05
 """A frame that starts this much later than the one before ended follows audio that is missing."""
@@ -36,7 +38,7 @@ _FORMATS_WITH_A_LENGTH = {"aiff", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "ogg"}
 
 
 class FileSource:
-    """The best audio stream of a file, in chunks of 100 ms.
+    """The best audio stream of a file, in chunks of 100 ms where it is paced, of a second otherwise.
 
     The file is decoded while it is read: memory does not grow with its length.  Time counts from
     the first frame; a stretch that cannot be decoded shows as a jump in ``start_sample``.  A file
@@ -95,7 +97,8 @@ class FileSource:
         with container:
             audio = _best_audio(self._path, container)
             self._duration_s = _duration_s(container, audio)
-            yield from _regrouped(_decoded(self._path, container, audio))
+            n_samples_each = _PACED_CHUNK_SAMPLES if self._paced else _CHUNK_SAMPLES
+            yield from _regrouped(_decoded(self._path, container, audio), n_samples_each)
 
 
 class _MonoResampler:
@@ -219,8 +222,8 @@ def _check_end(path: Path, end_s: float, length_s: float | None, failure: str | 
     raise SourceError(f"{path} broke off at {end_s:.1f} s{of_length} ({reason}): get a whole copy of it")
 
 
-def _regrouped(pieces: Iterator[AudioChunk]) -> Iterator[AudioChunk]:
-    """Yield chunks of 100 ms, a shorter one before a gap and at the end, even if the end is an error."""
+def _regrouped(pieces: Iterator[AudioChunk], n_samples_each: int) -> Iterator[AudioChunk]:
+    """Yield chunks of one length, a shorter one before a gap and at the end, even if the end is an error."""
     held = AudioChunk(np.empty(0, np.int16), 0)
     try:
         for piece in pieces:
@@ -229,9 +232,9 @@ def _regrouped(pieces: Iterator[AudioChunk]) -> Iterator[AudioChunk]:
                     yield held
                 held = AudioChunk(piece.samples[:0], piece.start_sample)
             samples = np.concatenate((held.samples, piece.samples))
-            n_whole = len(samples) - len(samples) % _CHUNK_SAMPLES
-            for first in range(0, n_whole, _CHUNK_SAMPLES):
-                yield AudioChunk(samples[first : first + _CHUNK_SAMPLES], held.start_sample + first)
+            n_whole = len(samples) - len(samples) % n_samples_each
+            for first in range(0, n_whole, n_samples_each):
+                yield AudioChunk(samples[first : first + n_samples_each], held.start_sample + first)
             held = AudioChunk(samples[n_whole:], held.start_sample + n_whole)
     except SourceError:
         if len(held.samples):

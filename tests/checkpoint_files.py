@@ -188,5 +188,5 @@ def same(expected: Checkpoint, found: Checkpoint, ignoring: Sequence[str] = ()) 
             assert getattr(expected, name) == getattr(found, name), name
     assert expected.weights.keys() == found.weights.keys()
     for name, values in expected.weights.items():
-        assert found.weights[name].dtype == np.float32
+        assert found.weights[name].dtype in (np.float16, np.float32)
         np.testing.assert_array_equal(values, found.weights[name], err_msg=name)

@@ -6,6 +6,7 @@ Nothing is right by luck: sizes differ from one another wherever they may.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from max.driver import CPU
@@ -56,8 +57,9 @@ FILTERS[Filter.TIME, : IDS.first_timestamp] = -np.inf
 
 
 def small_networks() -> Networks:
-    checkpoint = Checkpoint(DIMS, WEIGHTS, (), (), (), ())
-    return Networks(checkpoint, IDS, choose_compute("cpu"), say_nothing)
+    checkpoint, compute = Checkpoint(DIMS, WEIGHTS, (), (), (), ()), choose_compute("cpu")
+    exact = replace(compute, target=replace(compute.target, cross_dtype=DType.float32))
+    return Networks(checkpoint, IDS, exact, say_nothing)
 
 
 def true_features() -> NDArray[np.float64]:

@@ -131,7 +131,7 @@ def test_reads_every_weight_by_our_name(tmp_path: Path):
     assert checkpoint.dimensions == DIMENSIONS
     assert set(checkpoint.weights) == {ours for _, ours, _ in WEIGHTS}
     for theirs, ours, _ in WEIGHTS:
-        assert checkpoint.weights[ours].dtype == np.float32
+        assert checkpoint.weights[ours].dtype == np.float16
         np.testing.assert_array_equal(checkpoint.weights[ours], folder.tensors[theirs], err_msg=ours)
 
 

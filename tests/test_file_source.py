@@ -63,20 +63,20 @@ def joined(chunks: list[AudioChunk]) -> NDArray[np.int16]:
     return np.concatenate([chunk.samples for chunk in chunks])
 
 
-def test_16_khz_mono_comes_out_as_it_is_in_chunks_of_100_ms(tmp_path: Path) -> None:
-    audio = noise(5_000)
+def test_16_khz_mono_comes_out_as_it_is_in_chunks_of_a_second(tmp_path: Path) -> None:
+    audio = noise(50_000)
     source = FileSource(write_wav(tmp_path / "talk.wav", audio, SAMPLE_RATE))
     durations_s = [source.duration_s]
     chunks, _ = read(source)
     durations_s.append(source.duration_s)
     assert [(chunk.start_sample, len(chunk.samples)) for chunk in chunks] == [
-        (0, 1_600),
-        (1_600, 1_600),
-        (3_200, 1_600),
-        (4_800, 200),
+        (0, 16_000),
+        (16_000, 16_000),
+        (32_000, 16_000),
+        (48_000, 2_000),
     ]
     assert np.array_equal(joined(chunks), audio[:, 0])
-    assert (source.name, durations_s) == ("talk.wav", [None, 5_000 / 16_000])
+    assert (source.name, durations_s) == ("talk.wav", [None, 50_000 / 16_000])
 
 
 @pytest.mark.parametrize(("rate", "n_channels"), [(8_000, 1), (44_100, 2), (48_000, 6)])
@@ -151,7 +151,7 @@ def test_it_may_be_abandoned_midway(tmp_path: Path) -> None:
         await chunks.aclose()
         return first
 
-    assert asyncio.run(first_chunk()).end_sample == 1_600
+    assert asyncio.run(first_chunk()).end_sample == 16_000
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_a_truncated_file_yields_what_it_has_and_says_where_it_broke_off(
     end_s = seconds(chunks[-1].end_sample)
     assert 5.5 < end_s < 6.1
     assert np.array_equal(joined(chunks), audio[: chunks[-1].end_sample, 0])
-    assert 0 < len(chunks[-1].samples) < 1_600  # what did not fill a chunk before the error
+    assert 0 < len(chunks[-1].samples) < 16_000  # what did not fill a chunk before the error
     assert f"cut.flac broke off at {end_s:.1f} s of 10.0 s (the file is incomplete or damaged)" in error
     assert capfd.readouterr() == ("", "")
 

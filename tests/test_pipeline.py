@@ -56,12 +56,13 @@ class EndlessSource:
 
     name = "endless"
 
-    def __init__(self) -> None:
+    def __init__(self, talk: np.ndarray | None = None) -> None:
         self.is_closed = False
+        self._talk = np.concatenate([SILENCE, voice()]) if talk is None else talk
 
     async def chunks(self) -> AsyncGenerator[AudioChunk]:
         try:
-            for chunk in cut(np.concatenate([SILENCE, voice()]), lambda: 1600):
+            for chunk in cut(self._talk, lambda: 1600):
                 yield chunk
             await asyncio.Event().wait()
         finally:
@@ -193,3 +194,41 @@ def test_a_source_is_not_read_while_too_much_waits() -> None:
 
     assert len(texts(events)) == 8
     assert 40 <= read_when_answered[0] <= 70
+
+
+PATIENT = StreamingOptions(partials=False, patience_s=0.05, batch_size=2)
+
+
+class BatchModel(CountingModel):
+    """Remembers which utterances came together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[int]] = []
+
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        self.batches.append([job.utterance_id for job in jobs])
+        return super().decode(jobs)
+
+
+@pytest.mark.parametrize(("n_spoken", "batches"), [(2, [[1, 2]]), (3, [[1, 2], [3]])])
+def test_patience_fills_the_batches(n_spoken: int, batches: list[list[int]]) -> None:
+    model = BatchModel()
+    talk = np.concatenate([SILENCE, *[voice(), SILENCE] * n_spoken])
+
+    run(ListSource(cut(talk, lambda: 1600)), model, PATIENT)
+
+    assert batches == model.batches
+
+
+def test_patience_ends_where_nothing_comes() -> None:
+    """The source says nothing more, and never ends."""
+
+    async def first_final() -> str:
+        talk = EndlessSource(np.concatenate([SILENCE, voice(), SILENCE]))
+        async for timed in transcribe(talk, CountingModel(), PATIENT):
+            if isinstance(timed.event, Final):
+                return timed.event.text
+        raise AssertionError
+
+    assert "11" == asyncio.run(first_final())

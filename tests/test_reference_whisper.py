@@ -1,6 +1,7 @@
 """The NumPy Whisper that graphs are held against: its parts by their definitions, the whole by CTranslate2."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +117,8 @@ def test_float32_and_float64_agree():
 
 @pytest.fixture(scope="module")
 def tiny_en() -> Checkpoint:
-    return read_checkpoint(checkpoint_folder("tiny.en"))
+    checkpoint = read_checkpoint(checkpoint_folder("tiny.en"))
+    return replace(checkpoint, weights={name: v.astype(np.float32) for name, v in checkpoint.weights.items()})
 
 
 @pytest.mark.weights

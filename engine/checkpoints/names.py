@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.checkpoints.shapes import check_layers, expected_shapes
-from engine.checkpoints.stored import Array, Tensors
+from engine.checkpoints.stored import Array, Tensors, Weight
 from engine.config import ModelDimensions
 
-Kind = TypeVar("Kind", bound=np.generic)
 _KEY_BIASES = (".key.bias", ".k_proj.bias")
 
 
@@ -120,9 +117,9 @@ def _part(tensors: Tensors, name: str) -> Array | None:
     return tensors.get(name)
 
 
-def under_their_names(weights: Mapping[str, NDArray[Kind]], scheme: Scheme) -> dict[str, NDArray[Kind]]:
+def under_their_names(weights: Mapping[str, Weight], scheme: Scheme) -> dict[str, Weight]:
     """Return ``weights``, by our names, as the project of ``scheme`` keeps them: the inverse of ``under_our_names``."""
-    found: dict[str, NDArray[Kind]] = {}
+    found: dict[str, Weight] = {}
     for ours, values in weights.items():
         names = scheme.parts(ours)
         found |= dict(zip(names, np.split(values, len(names)), strict=True))

@@ -18,6 +18,7 @@ BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 
 Array = NDArray[np.generic]
 Tensors = Mapping[str, Array]
+Weight = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +52,10 @@ def map_file(path: Path) -> mmap.mmap:
         raise CheckpointError(f"{path} cannot be read: {error}. Get the model again.") from error
 
 
-def joined_weight(which: str, parts: tuple[Array, ...], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return ``parts`` joined as float32 of ``shape``, a copy: tensors may lie unaligned in their file.
+def joined_weight(which: str, parts: tuple[Array, ...], shape: tuple[int, ...]) -> Weight:
+    """Return ``parts`` joined to ``shape``, a copy: tensors may lie unaligned in their file.
+
+    It is float16 where all of the file's parts are, float32 otherwise.
 
     Args:
         which: names the weight in messages.
@@ -72,15 +75,21 @@ def joined_weight(which: str, parts: tuple[Array, ...], shape: tuple[int, ...]) 
                 f"{which} is quantised to {part.dtype}. Convert the model with ct2-transformers-converter "
                 "--quantization float16."
             )
-    joined = np.empty(shape, np.float32)
+    is_half = all(part.dtype == np.float16 for part in parts)
+    joined = np.empty(shape, np.float16 if is_half else np.float32)
     at = 0
     for part in parts:
         _copy(part, joined[at : at + len(part)])
         at += len(part)
-    # The smallest and the largest pass every NaN on, without an array of booleans in between.
-    if not np.isfinite([joined.min(), joined.max()]).all():
+    if not _is_finite(joined):
         raise CheckpointError(f"{which} holds numbers that are none (NaN or infinite). Get the model again.")
     return joined
+
+
+def _is_finite(values: Weight) -> bool:
+    """Held against the exponent that stands for no number: numpy compares halves slowly."""
+    exponent = np.uint16(0x7C00) if values.dtype == np.float16 else np.uint32(0x7F800000)
+    return bool((values.view(exponent.dtype) & exponent).max(initial=0) < exponent)
 
 
 def _joined_shape(parts: tuple[Array, ...]) -> tuple[int, ...] | None:
@@ -91,7 +100,7 @@ def _joined_shape(parts: tuple[Array, ...]) -> tuple[int, ...] | None:
     return (sum(len(part) for part in parts), *parts[0].shape[1:])
 
 
-def _copy(part: Array, into: NDArray[np.float32]) -> None:
+def _copy(part: Array, into: Weight) -> None:
     if part.dtype == BFLOAT16:
         bits = into.view(np.uint32)
         bits[...] = part.view(np.uint16)

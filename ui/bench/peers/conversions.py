@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.checkpoint import Checkpoint, read_checkpoint
 from engine.checkpoints.names import OPENAI, under_their_names
+from engine.checkpoints.stored import Weight
 from engine.log_mel import mel_filters
 from engine.packaged import checkpoint_folder
 from engine.tokenizer import Tokenizer
@@ -45,7 +45,7 @@ def _made(path: Path, which: str, write: Callable[[Checkpoint, BinaryIO], None])
 def write_arrays(checkpoint: Checkpoint, file: BinaryIO) -> None:
     """Write what openai-whisper's worker makes its .pt of: the state dict, and the dimensions as ``dims.*``."""
     arrays: dict[str, Any] = {f"dims.{name}": np.array(n) for name, n in asdict(checkpoint.dimensions).items()}
-    arrays |= {name: _as_published(values) for name, values in under_their_names(checkpoint.weights, OPENAI).items()}
+    arrays |= under_their_names(checkpoint.weights, OPENAI)
     np.savez(file, **arrays)
 
 
@@ -68,7 +68,7 @@ def write_ggml(checkpoint: Checkpoint, file: BinaryIO) -> None:
         _write_tensor(file, name, values)
 
 
-def _write_tensor(file: BinaryIO, name: str, values: NDArray[np.float32]) -> None:
+def _write_tensor(file: BinaryIO, name: str, values: Weight) -> None:
     if name in {"encoder.conv1.bias", "encoder.conv2.bias"}:
         values = values[:, None]
         is_half = False
@@ -81,10 +81,3 @@ def _write_tensor(file: BinaryIO, name: str, values: NDArray[np.float32]) -> Non
 
 def _write_ints(file: BinaryIO, values: Iterable[int]) -> None:
     file.writelines(struct.pack("<i", value) for value in values)
-
-
-def _as_published(values: NDArray[np.float32]) -> NDArray[np.floating]:
-    """In half precision where nothing is lost, as OpenAI's own files are."""
-    with np.errstate(over="ignore"):
-        half = values.astype(np.float16)
-    return half if np.array_equal(half, values) else values
