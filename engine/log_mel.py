@@ -19,6 +19,9 @@ HOP_SAMPLES = 160
 FULL_FRAMES = 3000
 """Mel frames in the 30 s the model was trained on."""
 
+_BLOCK_FRAMES = 8
+"""Frames that are multiplied at once: so few that OpenBLAS does it on this thread.  Its other threads would wait for
+more, busily, and cost the encoder, which comes next, a core for half its time."""
 _SMALLEST_POWER = 1e-10
 _DYNAMIC_RANGE = 8.0
 """Whatever is more than eight powers of ten below the loudest is as good as silent."""
@@ -41,8 +44,8 @@ def log_mel_spectrogram(
     samples = audio[: n_frames * HOP_SAMPLES].astype(np.float32) / 32768.0
     log_power = np.full((n_mels, n_frames), np.log10(_SMALLEST_POWER), np.float32)
     if n_heard:
-        power = _power_spectrum(samples, n_heard, n_frames)
-        log_power[:, :n_heard] = np.log10(np.maximum(mel_filters(n_mels) @ power, _SMALLEST_POWER))
+        power = _mel_power(_power_spectrum(samples, n_heard, n_frames), n_mels)
+        log_power[:, :n_heard] = np.log10(np.maximum(power, _SMALLEST_POWER)).T
     np.maximum(log_power, log_power.max() - _DYNAMIC_RANGE, out=log_power)
     log_power += 4.0
     log_power /= 4.0
@@ -55,14 +58,21 @@ def _frames_touched(n_samples: int) -> int:
 
 
 def _power_spectrum(samples: NDArray[np.float32], n_heard: int, n_frames: int) -> NDArray[np.float32]:
-    """Short-time power, float32 (N_FFT // 2 + 1, n_heard), windows centred, the signal mirrored at both ends."""
+    """Short-time power, float32 (n_heard, N_FFT // 2 + 1), windows centred, the signal mirrored at both ends."""
     half = N_FFT // 2
     padded = np.zeros(n_frames * HOP_SAMPLES, np.float32)
     padded[: len(samples)] = samples
     mirrored = np.pad(padded, half, mode="reflect")[: (n_heard - 1) * HOP_SAMPLES + N_FFT]
     windows = np.lib.stride_tricks.sliding_window_view(mirrored, N_FFT)[::HOP_SAMPLES]
     spectrum = np.fft.rfft(windows * _hann_window())
-    return np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
+    return spectrum.real**2 + spectrum.imag**2
+
+
+def _mel_power(power: NDArray[np.float32], n_mels: int) -> NDArray[np.float32]:
+    """Sum up power (n_heard, N_FFT // 2 + 1) to float32 (n_heard, n_mels)."""
+    n_heard, n_bins = power.shape
+    blocks = np.pad(power, ((0, -n_heard % _BLOCK_FRAMES), (0, 0))).reshape(-1, _BLOCK_FRAMES, n_bins)
+    return (blocks @ mel_filters(n_mels).T).reshape(-1, n_mels)[:n_heard]
 
 
 @cache
