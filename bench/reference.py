@@ -126,10 +126,10 @@ def compare_sound(models: Models, mel: Array) -> Iterator[Distance]:
     names = ["convolutions and positions", *(f"encoder layer {i + 1}" for i in range(len(ours) - 2))]
     for what, *outputs in zip(names, ours[:-1], *(layers.outputs for layers in kept), strict=True):
         yield distance(what, Outputs(*outputs))
-    encoded = models.ours.networks.encode(mel[None])
+    encoded = models.ours.networks.encode([mel])
     arrays = [x.numpy() for x in features]
     yield distance("encoder, layer by layer", Outputs(ours[-1], *arrays))
-    yield distance("encoder, as it runs", Outputs(encoded.features.to_numpy(), *arrays))
+    yield distance("encoder, as it runs", Outputs(models.ours.networks.features(mel), *arrays))
     for i, block in enumerate(models.openai.decoder.blocks):
         attentions = [model.decoder.layers[i].encoder_attn for model in theirs]
         projections = {
@@ -144,7 +144,7 @@ def compare_sound(models: Models, mel: Array) -> Iterator[Distance]:
 def our_logits(model: WhisperModel, mel: Array, tokens: list[int], n_at_once: int) -> Array:
     """Return the logits behind each of ``tokens``, given ``n_at_once`` at a time: float32 (n_tokens, n_vocab)."""
     filters = np.zeros((1, model.networks.dims.n_vocab), np.float32)
-    decoder = model.networks.decoder(model.networks.encode(mel[None]), filters)
+    decoder = model.networks.decoder(model.networks.encode([mel]), filters)
     logits = []
     for start in range(0, len(tokens), n_at_once):
         new = tokens[start : start + n_at_once]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.config import ModelDimensions
 from engine.decoding import Prediction, Row
 from engine.devices import Compute
+from engine.encoded import EncodedAudio
 
 
 class BatchDecoder:
@@ -28,13 +29,13 @@ class BatchDecoder:
         self,
         model: Model,
         filters: Buffer,
-        cross_kv: tuple[Buffer, ...],
+        encoded: EncodedAudio,
         n_rows: int,
         dims: ModelDimensions,
         compute: Compute,
     ) -> None:
         self._model, self._filters, self._dims, self._device = model, filters, dims, compute.device
-        self._cross_kv = cross_kv
+        self._listen_to(encoded)
         # Room for the longest text behind the longest first pass, whatever was forgotten of that.
         shape = (dims.n_text_ctx * 3 // 2, n_rows, dims.n_text_head, dims.n_text_state // dims.n_text_head)
         self._self_kv = [Buffer(compute.target.dtype, shape, compute.device) for _ in range(2 * dims.n_text_layer)]
@@ -58,7 +59,8 @@ class BatchDecoder:
             self._filters,
             self._place(_padded([[rule.filter for rule in row] for row in rules], 0)),
             self._place(_padded([[rule.times for rule in row] for row in rules], (0, 0))),
-            *self._cross_kv,
+            self._audio_mask,
+            *self._encoded.cross_kv,
             *(cache[: n_slots + n_tokens, :, :, :] for cache in self._self_kv),
         )
         return Prediction(ids.to_numpy(), logprobs.to_numpy(), no_speech.to_numpy(), logits.to_numpy)
@@ -73,7 +75,7 @@ class BatchDecoder:
         """Go on with ``rows`` alone where they are few and copying them is cheap: on the host."""
         if not self._device.is_host or len(rows) > _WORTH_COPYING * len(self._visible):
             return False
-        self._cross_kv = tuple(Buffer.from_numpy(np.take(kv.to_numpy(), rows, 0)) for kv in self._cross_kv)
+        self._listen_to(self._encoded.selected(rows))
         self._remember(rows)
         return True
 
@@ -81,6 +83,9 @@ class BatchDecoder:
         """Let row i go on from what row ``rows[i]`` remembers; all rows look at one window."""
         if list(rows) != list(range(len(self._visible))):
             self._remember(rows)
+
+    def _listen_to(self, encoded: EncodedAudio) -> None:
+        self._encoded, self._audio_mask = encoded, self._place(encoded.audio_mask())
 
     def _remember(self, rows: Sequence[int]) -> None:
         """Let row i of the self KV be what ``rows[i]`` was."""

@@ -102,7 +102,9 @@ def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Gra
         filters: float32 (n_filters, n_vocab), added to logits before the pick.
         filter_rows: int64 (b, n_sampled), the row of ``filters`` that holds at each sampled position.
         times: int64 (b, n_sampled, 2), the first timestamp allowed there and the first not allowed any more.
-        cross KV: as the encoder returns it, for as many windows as divide b: equally many rows look at each.
+        audio_mask: float32 (n_windows, n_audio_ctx), 0 where a window has a position, -inf elsewhere; n_windows divides
+            b, and equally many rows look at each.  A GPU takes no notice: there all windows are of one length.
+        cross KV: as the encoder returns it, for these windows.
         self KV: per layer a key and a value buffer (n_keys, b, n_text_head, d_head): the filled front of the cache,
             written in place at rows n_past … n_keys.
 
@@ -115,18 +117,19 @@ def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Gra
     n_layer = dims.n_text_layer
     types = _decoder_input_types(dims, target)
     with Graph("text_decoder", input_types=types, custom_extensions=[KERNELS]) as graph:
-        tokens, positions, mask, n_past, sampled, filters, filter_rows, times = (x.tensor for x in graph.inputs[:8])
-        cross_kv = [x.tensor for x in graph.inputs[8 : 8 + 2 * n_layer]]
-        self_kv = [x.buffer for x in graph.inputs[8 + 2 * n_layer :]]
+        inputs = graph.inputs[: -4 * n_layer]
+        tokens, positions, mask, n_past, sampled, filters, filter_rows, times, audio_mask = (x.tensor for x in inputs)
+        cross_kv = [x.tensor for x in graph.inputs[-4 * n_layer : -2 * n_layer]]
+        self_kv = [x.buffer for x in graph.inputs[-2 * n_layer :]]
         scope = Scope(target) / "decoder"
         embedding = scope.weight("token_embedding", dims.n_vocab, dims.n_text_state)
         places = scope.weight("positions", dims.n_text_ctx, dims.n_text_state)
         x = ops.cast(ops.gather(embedding, tokens, axis=0), target.dtype)
         x = x + ops.cast(ops.gather(places, positions, axis=0), target.dtype)
-        mask = ops.cast(mask, target.dtype)
+        masks = (ops.cast(mask, target.dtype), None if target.is_gpu else ops.unsqueeze(audio_mask, 1))
         for i in range(n_layer):
             kv = (*self_kv[2 * i : 2 * i + 2], *cross_kv[2 * i : 2 * i + 2])
-            x = decoder_layer(scope / "layers" / i, x, mask, n_past, kv, dims)
+            x = decoder_layer(scope / "layers" / i, x, masks, n_past, kv, dims)
         x = ops.gather_nd(x, ops.unsqueeze(sampled, -1), batch_dims=1)
         x = layer_norm(scope / "norm", x, dims.n_text_state)
         logits = ops.cast(multiply(target, x, embedding), DType.float32)
@@ -138,14 +141,18 @@ def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Gra
 def decoder_layer(
     scope: Scope,
     x: TensorValue,
-    mask: TensorValue,
+    masks: tuple[TensorValue, TensorValue | None],
     n_past: TensorValue,
     kv: tuple[BufferValue, BufferValue, TensorValue, TensorValue],
     dims: ModelDimensions,
 ) -> TensorValue:
-    """One residual block of the decoder, x (b, n_tokens, n_text_state); ``kv`` is self key, value, cross key, value."""
+    """One residual block of the decoder, x (b, n_tokens, n_text_state).
+
+    ``masks`` are those of text and audio, ``kv`` self key, self value, cross key, cross value.
+    """
     n_state, n_head = dims.n_text_state, dims.n_text_head
     self_key, self_value, cross_key, cross_value = kv
+    mask, audio_mask = masks
     own, cross = scope / "self_attention", scope / "cross_attention"
     qkv = linear(own / "qkv", layer_norm(own / "norm", x, n_state), n_state, 3 * n_state)
     query, key, value = (split_heads(part, n_head) for part in ops.split(qkv, [n_state] * 3, axis=-1))
@@ -153,7 +160,8 @@ def decoder_layer(
     x = x + linear(own / "out", attention(scope.target, query, keys, values, mask), n_state, n_state)
     query = linear(cross / "query", layer_norm(cross / "norm", x, n_state), n_state, n_state)
     cross_key, cross_value = ops.cast(cross_key, x.dtype), ops.cast(cross_value, x.dtype)
-    mixed = attention(scope.target, _by_window(query, cross_key.shape[0], n_head), cross_key, cross_value)
+    query = _by_window(query, cross_key.shape[0], n_head)
+    mixed = attention(scope.target, query, cross_key, cross_value, audio_mask)
     x = x + linear(cross / "out", _by_row(mixed, x), n_state, n_state)
     return mlp(scope / "mlp", x, n_state)
 
@@ -189,6 +197,7 @@ def _decoder_input_types(dims: ModelDimensions, target: Target) -> list[TensorTy
         TensorType(DType.float32, ["n_filters", dims.n_vocab], device),
         TensorType(DType.int64, ["batch", "n_sampled"], device),
         TensorType(DType.int64, ["batch", "n_sampled", 2], device),
+        TensorType(DType.float32, ["n_windows", "n_audio_ctx"], device),
         *[cross] * (2 * dims.n_text_layer),
         *[own] * (2 * dims.n_text_layer),
     ]

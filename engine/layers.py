@@ -112,7 +112,7 @@ def attention(
         query: (batch, n_queries, n_head, d_head).
         key: (batch, n_keys, n_head, d_head).
         value: like ``key``.
-        mask: additive (batch, n_queries, n_keys), or None where every key may be seen.
+        mask: additive (batch, n_queries, n_keys), on a CPU also (batch, 1, n_keys); None where every key may be seen.
 
     Returns:
         (batch, n_queries, n_head * d_head).

@@ -65,7 +65,7 @@ def _power_spectrum(samples: NDArray[np.float32], n_heard: int, n_frames: int) -
     mirrored = np.pad(padded, half, mode="reflect")[: (n_heard - 1) * HOP_SAMPLES + N_FFT]
     windows = np.lib.stride_tricks.sliding_window_view(mirrored, N_FFT)[::HOP_SAMPLES]
     spectrum = np.fft.rfft(windows * _hann_window())
-    return spectrum.real**2 + spectrum.imag**2
+    return (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
 
 
 def _mel_power(power: NDArray[np.float32], n_mels: int) -> NDArray[np.float32]:

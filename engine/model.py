@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.checkpoint import read_checkpoint
 from engine.devices import choose_compute
+from engine.encoded import EncodedAudio
 from engine.errors import OptionError
 from engine.events import DecodeJob, Hypothesis, Token
 from engine.filters import TokenFilters
@@ -19,7 +20,7 @@ from engine.graph import SpecialIds
 from engine.guards import is_loop
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
 from engine.model_names import resolve_model
-from engine.networks import EncodedAudio, Networks
+from engine.networks import Networks
 from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
 from engine.recognition import Recognized, Recognizer
@@ -91,16 +92,16 @@ class WhisperModel:
         return cls(Path(which).name, compute.name, recognizer, timings)
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
-        """Decode ``jobs`` together, in the longest context that any of them wants.
+        """Decode ``jobs`` together, each in the context it wants.
 
         A text that falls into a loop in a short context is decoded again with the full window.
         """
         full = self.networks.dims.n_audio_ctx
-        n_audio_ctx = min(full, max(ceil(job.context_s) * _POSITIONS_PER_S for job in jobs))
-        found = self._recognize(jobs, n_audio_ctx)
+        contexts = [min(full, ceil(job.context_s * _POSITIONS_PER_S)) for job in jobs]
+        found = self._recognize(jobs, contexts)
         for i, text in enumerate(found):
-            if n_audio_ctx < full and is_loop(text.decoded.ids):
-                found[i] = self._recognize([replace(jobs[i], draft=())], full)[0]
+            if contexts[i] < full and is_loop(text.decoded.ids):
+                found[i] = self._recognize([replace(jobs[i], draft=())], [full])[0]
         return [self._hypothesis(job, text) for job, text in zip(jobs, found, strict=True)]
 
     def decode_window(
@@ -122,19 +123,24 @@ class WhisperModel:
             draft: a guess at the ids behind them.
         """
         job = DecodeJob(0, audio, 0, True, options, prefix=prefix, draft=draft)
-        return self._recognize([job], n_audio_ctx or self.networks.dims.n_audio_ctx)[0]
+        return self._recognize([job], [n_audio_ctx or self.networks.dims.n_audio_ctx])[0]
 
-    def encode(self, audios: Sequence[NDArray[np.int16]], n_audio_ctx: int) -> EncodedAudio:
-        """Encode windows of audio, each int16 (n_samples,), in ``n_audio_ctx`` positions of 20 ms."""
+    def encode(self, audios: Sequence[NDArray[np.int16]], contexts: Sequence[int]) -> EncodedAudio:
+        """Encode windows of audio, int16 (n_samples,) each, in so many positions of 20 ms; on a GPU, in the most."""
         n_mels = self.networks.dims.n_mels
+        if self.networks.wants_equal_lengths:
+            contexts = [max(contexts)] * len(contexts)
         with self._timings.stage("log-mel"):
-            mels = [log_mel_spectrogram(audio, n_mels=n_mels, n_frames=2 * n_audio_ctx) for audio in audios]
-        return self.networks.encode(np.stack(mels))
+            mels = [
+                log_mel_spectrogram(audio, n_mels=n_mels, n_frames=2 * n_audio_ctx)
+                for audio, n_audio_ctx in zip(audios, contexts, strict=True)
+            ]
+        return self.networks.encode(mels)
 
-    def _recognize(self, jobs: Sequence[DecodeJob], n_audio_ctx: int) -> list[Recognized]:
+    def _recognize(self, jobs: Sequence[DecodeJob], contexts: Sequence[int]) -> list[Recognized]:
         with self._timings.stage("search and rules"):
-            windows = [self._window(job, n_audio_ctx) for job in jobs]
-            return self.recognizer.recognize(self.encode([job.audio for job in jobs], n_audio_ctx), windows)
+            windows = [self._window(job, n_audio_ctx) for job, n_audio_ctx in zip(jobs, contexts, strict=True)]
+            return self.recognizer.recognize(self.encode([job.audio for job in jobs], contexts), windows)
 
     def _window(self, job: DecodeJob, n_audio_ctx: int) -> Window:
         n_positions = min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION))

@@ -22,34 +22,11 @@ from engine.checkpoints.stored import Weight
 from engine.compiled import artifact_path, compile_and_keep, read_artifact
 from engine.config import ModelDimensions
 from engine.devices import Compute
+from engine.encoded import EncodedAudio, join
 from engine.graph import SpecialIds, decoder_graph, encoder_graph
 from engine.layers import Target
 from engine.progress import LoadProgress, OnProgress
 from engine.timings import NO_TIMINGS, Observer
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedAudio:
-    """Windows of encoded audio, on the device.
-
-    Attributes:
-        features: float32 (n_windows, n_audio_ctx, n_audio_state).
-        cross_kv: per decoder layer key and value, (n_windows, n_audio_ctx, n_text_head, d_head), in half
-            precision on a CPU.
-    """
-
-    features: Buffer
-    cross_kv: tuple[Buffer, ...]
-
-    def window(self, i: int) -> EncodedAudio:
-        """Return window ``i`` alone."""
-        one = slice(i, i + 1)
-        return EncodedAudio(self.features[one, :, :], tuple(kv[one, :, :, :] for kv in self.cross_kv))
-
-    @property
-    def n_windows(self) -> int:
-        """How many windows were encoded together."""
-        return int(self.features.shape[0])
 
 
 class Networks:
@@ -104,12 +81,35 @@ class Networks:
         self._filters = np.zeros((0, dims.n_vocab), np.float32)
         self._placed_filters = self._place(self._filters)
 
-    def encode(self, mels: NDArray[np.float32]) -> EncodedAudio:
-        """Encode ``mels``, float32 (n_windows, n_mels, n_frames): an even number of frames, at most two a position."""
+    @property
+    def wants_equal_lengths(self) -> bool:
+        """Whether windows are encoded together: on a GPU, which one by itself does not fill."""
+        return not self._compute.device.is_host
+
+    def encode(self, mels: Sequence[NDArray[np.float32]]) -> EncodedAudio:
+        """Encode windows of log-mel frames.
+
+        Args:
+            mels: float32 (n_mels, n_frames) each, two frames a position; equally many where ``wants_equal_lengths``.
+        """
+        if self.wants_equal_lengths:
+            return self._encode(np.stack(mels))
+        return join([self._encode(mel[None]) for mel in mels])
+
+    def features(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the encoder makes of ``mel`` (n_mels, n_frames): float32 (n_audio_ctx, n_audio_state)."""
+        features: NDArray[np.float32] = self._run_encoder(mel[None])[0].to_numpy()[0]
+        return features
+
+    def _encode(self, mels: NDArray[np.float32]) -> EncodedAudio:
+        n_windows, _, n_frames = mels.shape
+        return EncodedAudio(tuple(self._run_encoder(mels)[1:]), (n_frames // 2,) * n_windows)
+
+    def _run_encoder(self, mels: NDArray[np.float32]) -> list[Buffer]:
         n_windows, n_mels, n_frames = mels.shape
         pairs = np.ascontiguousarray(mels.transpose(0, 2, 1)).reshape(n_windows, n_frames // 2, 2 * n_mels)
-        features, *cross_kv = self._encoder.execute(self._place(pairs))
-        return EncodedAudio(features, tuple(cross_kv))
+        outputs: list[Buffer] = self._encoder.execute(self._place(pairs))
+        return outputs
 
     def decoder(self, encoded: EncodedAudio, filters: NDArray[np.float32], n_rows_per_window: int = 1) -> BatchDecoder:
         """Return a decoder that has seen no token yet.
@@ -122,7 +122,7 @@ class Networks:
         if filters is not self._filters:  # the same from call to call, as a rule
             self._filters, self._placed_filters = filters, self._place(filters)
         n_rows = encoded.n_windows * n_rows_per_window
-        return BatchDecoder(self._decoder, self._placed_filters, encoded.cross_kv, n_rows, self.dims, self._compute)
+        return BatchDecoder(self._decoder, self._placed_filters, encoded, n_rows, self.dims, self._compute)
 
     def align(self, encoded: EncodedAudio, tokens: Sequence[int]) -> NDArray[np.float32]:
         """Return what the alignment heads see while ``tokens``, prompt and text, are written.

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from engine.alignment import WordTiming, align_words
 from engine.decoding import DecodedText, DecodingTask, Row, decode_greedily
+from engine.encoded import EncodedAudio
 from engine.filters import BatchFilters, TokenFilters
 from engine.guards import compression_ratio
-from engine.networks import EncodedAudio, Networks
+from engine.networks import Networks
 from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.rules import UNRESTRICTED, FilteredText
 from engine.search import Vocabulary, decode_by_sampling, decode_with_beams

@@ -24,7 +24,8 @@ from small_model import (
 from engine import graph as graphs
 from engine.batch_decoder import BatchDecoder
 from engine.decoding import Row
-from engine.networks import EncodedAudio, Networks
+from engine.encoded import EncodedAudio
+from engine.networks import Networks
 from engine.rules import UNRESTRICTED, Filter, Rule
 
 pytestmark = pytest.mark.max
@@ -43,7 +44,7 @@ def text_logprobs(logits: NDArray) -> NDArray:
 
 
 def test_encoder_and_decoder_together(networks: Networks, logits: NDArray) -> None:
-    found = networks.decoder(networks.encode(MEL[None]), FILTERS).advance([row(TOKENS)])
+    found = networks.decoder(networks.encode([MEL]), FILTERS).advance([row(TOKENS)])
 
     assert logits[:, : IDS.first_timestamp].argmax(axis=1).tolist() == found.ids[0].tolist()
     close(text_logprobs(logits).max(axis=1), found.logprobs[0])
@@ -53,7 +54,7 @@ def test_encoder_and_decoder_together(networks: Networks, logits: NDArray) -> No
 
 def test_rules_hold_for_picks_and_not_for_no_speech(networks: Networks, logits: NDArray) -> None:
     rules = [Rule(Filter.AT_START), UNRESTRICTED, Rule(Filter.TIME, (270, 290))]
-    found = networks.decoder(networks.encode(MEL[None]), FILTERS).advance([Row(TOKENS, [2, 4, 5], rules)])
+    found = networks.decoder(networks.encode([MEL]), FILTERS).advance([Row(TOKENS, [2, 4, 5], rules)])
 
     assert [logits[2, :100].argmax(), logits[4, :260].argmax(), 270 + logits[5, 270:290].argmax()] == found.ids[
         0
@@ -91,13 +92,13 @@ def pick_by_the_book(logits: NDArray) -> tuple[int, float]:
 
 @pytest.mark.parametrize("passes", [[1] * 7, [2, 1, 3, 1], [6, 1]])
 def test_cached_steps_equal_one_pass(networks: Networks, logits: NDArray, passes: list[int]) -> None:
-    decoder = networks.decoder(networks.encode(MEL[None]), FILTERS)
+    decoder = networks.decoder(networks.encode([MEL]), FILTERS)
 
     close(text_logprobs(logits).max(axis=1), logprobs_of(decoder, passes))
 
 
 def test_what_was_truncated_leaves_no_trace(networks: Networks, logits: NDArray) -> None:
-    decoder = networks.decoder(networks.encode(MEL[None]), FILTERS)
+    decoder = networks.decoder(networks.encode([MEL]), FILTERS)
     logprobs_of(decoder, [3])
     decoder.advance([row([11, 12, 13, 14], [3])])
     decoder.truncate([3])
@@ -107,7 +108,7 @@ def test_what_was_truncated_leaves_no_trace(networks: Networks, logits: NDArray)
 
 
 def test_two_decoders_do_not_touch_each_other(networks: Networks, logits: NDArray) -> None:
-    encoded: EncodedAudio = networks.encode(MEL[None])
+    encoded: EncodedAudio = networks.encode([MEL])
     one, other = networks.decoder(encoded, FILTERS), networks.decoder(encoded, FILTERS)
     first = logprobs_of(one, [4])
     other.advance([row([200, 201, 202, 203, 204], [4])])
@@ -117,11 +118,11 @@ def test_two_decoders_do_not_touch_each_other(networks: Networks, logits: NDArra
 
 
 def test_rows_of_a_batch_are_as_if_alone(networks: Networks) -> None:
-    """Each row has its own audio, its own number of tokens a pass, some forgotten again; some end midway."""
-    mels = np.stack([MEL, MEL[:, ::-1], MEL * 0.5])
+    """Each row has audio of its own length, its own number of tokens a pass, some forgotten again; some end midway."""
+    mels = [MEL[:, :20], MEL[:, ::-1], MEL[:, :14] * np.float32(0.5)]
     texts = [[3, 141, 59, 265, 35, 89, 79, 12], [5, 6, 7, 8, 9, 10, 11, 12], [200, 100, 50, 25, 12, 6, 3, 1]]
     alone = [
-        networks.decoder(networks.encode(mel[None]), FILTERS).advance([row(text, rule=ANY)])
+        networks.decoder(networks.encode([mel]), FILTERS).advance([row(text, rule=ANY)])
         for mel, text in zip(mels, texts, strict=True)
     ]
     decoder = networks.decoder(networks.encode(mels), FILTERS)
@@ -137,22 +138,31 @@ def test_rows_of_a_batch_are_as_if_alone(networks: Networks) -> None:
     decoder.advance([row([77]), row([78, 79, 80]), Row((), (), ())])
     decoder.truncate([2, 5, 1])
     advance([0, 1, 2], [1, 0, 4])
-    assert decoder.keep([0])
-    advance([0], [3])
-    advance([0], [2])
+    assert decoder.keep([2])
+    advance([2], [1])
+    advance([2], [2])
 
-    for i, n in enumerate([8, 5, 5]):
+    for i, n in enumerate([3, 5, 8]):
         close(alone[i].logprobs[0, :n], np.array(found[i]), 1e-4)
 
 
+def test_a_window_taken_out_of_a_batch_is_as_if_alone(networks: Networks) -> None:
+    mels = [MEL[:, :20], MEL[:, ::-1], MEL[:, :14] * np.float32(0.5)]
+    batch = networks.encode(mels)
+
+    for i, mel in enumerate(mels):
+        for expected, found in zip(networks.encode([mel]).cross_kv, batch.window(i).cross_kv, strict=True):
+            np.testing.assert_array_equal(expected.to_numpy(), found.to_numpy())
+
+
 def test_several_rows_look_at_one_window(networks: Networks) -> None:
-    encoded = networks.encode(np.stack([MEL, MEL * 0.5]))
+    encoded = networks.encode([MEL, MEL * np.float32(0.5)])
     texts = [[3, 141, 59], [265, 35, 89], [11, 12, 13], [14, 15, 16]]
     found = networks.decoder(encoded, FILTERS, n_rows_per_window=2).advance([row(text, rule=ANY) for text in texts])
 
     for i, text in enumerate(texts):
-        mel = MEL * (1.0 if i < 2 else 0.5)
-        alone = networks.decoder(networks.encode(mel[None].astype(np.float32)), FILTERS).advance([row(text, rule=ANY)])
+        mel = MEL * np.float32(1.0 if i < 2 else 0.5)
+        alone = networks.decoder(networks.encode([mel]), FILTERS).advance([row(text, rule=ANY)])
         close(alone.logprobs[0], found.logprobs[i], 1e-4)
 
 

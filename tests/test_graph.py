@@ -70,21 +70,21 @@ def looked_at_audio(name: str, x: NDArray, audio: NDArray) -> NDArray:
 
 
 def test_encoder(networks: Networks, features: NDArray) -> None:
-    close(features, networks.encode(MEL[None]).features.to_numpy()[0])
+    close(features, networks.features(MEL))
 
 
 @pytest.mark.parametrize("n_audio_ctx", [1, 2, 17])
 def test_encoder_with_a_short_context(networks: Networks, n_audio_ctx: int) -> None:
     mel = MEL[:, : 2 * n_audio_ctx]
 
-    close(encode(TRUTH, DIMS, mel.astype(np.float64)), networks.encode(mel[None]).features.to_numpy()[0])
+    close(encode(TRUTH, DIMS, mel.astype(np.float64)), networks.features(mel))
 
 
 def test_cross_kv_is_that_of_the_features(networks: Networks, features: NDArray) -> None:
     for layer in range(DIMS.n_text_layer):
         name = f"decoder.layers.{layer}.cross_attention.kv"
         both = features @ TRUTH[f"{name}.weight"].T + TRUTH[f"{name}.bias"]
-        found = networks.encode(MEL[None]).cross_kv[2 * layer : 2 * layer + 2]
+        found = networks.encode([MEL]).cross_kv[2 * layer : 2 * layer + 2]
         close(both, np.concatenate([kv.to_numpy().reshape(DIMS.n_audio_ctx, 128) for kv in found], axis=1))
 
 

@@ -33,7 +33,7 @@ def test_language_and_tokens_are_ctranslate2s(base_model: WhisperModel, audio_fo
 
 def test_only_the_languages_allowed_are_heard(base_model: WhisperModel, audio_folder: Path) -> None:
     audio = read_clip(audio_folder / next(clip for clip in GOLDEN if GOLDEN[clip]["language"] == "de"))
-    (heard,) = base_model.recognizer.detect_languages(base_model.encode([audio], 1500))
+    (heard,) = base_model.recognizer.detect_languages(base_model.encode([audio], [1500]))
     allowed = {language: heard[language] for language in ("fr", "nl", "sv")}
 
     found = base_model.decode_window(audio, options=DecodingOptions(languages=tuple(allowed)))

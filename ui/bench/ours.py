@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.encoded import EncodedAudio
 from engine.log_mel import log_mel_spectrogram
 from engine.model import WhisperModel
-from engine.networks import EncodedAudio
 from engine.options import FOR_RECORDINGS, DecodingOptions
 from engine.pipeline import transcribe
 from engine.tasks import Window
@@ -48,9 +48,9 @@ class MaxWhisper:
     def encode(self, path: str, context_s: float) -> float:
         """Return the seconds the encoder takes for the first ``context_s`` seconds, cross keys and values included."""
         networks, n_frames = self._model.networks, int(2 * _POSITIONS_PER_S * context_s)
-        mels = log_mel_spectrogram(self._window(path), n_mels=networks.dims.n_mels, n_frames=n_frames)[None]
+        mel = log_mel_spectrogram(self._window(path), n_mels=networks.dims.n_mels, n_frames=n_frames)
         began = time.perf_counter()
-        networks.encode(mels).features.to_numpy()
+        networks.encode([mel])
         return time.perf_counter() - began
 
     def step(self, path: str) -> float:
@@ -68,7 +68,7 @@ class MaxWhisper:
         return len(found.decoded.ids), time.perf_counter() - began
 
     def _encode_window(self, path: str) -> EncodedAudio:
-        return self._model.encode([self._window(path)], self._model.networks.dims.n_audio_ctx)
+        return self._model.encode([self._window(path)], [self._model.networks.dims.n_audio_ctx])
 
 
 def read_window(path: str) -> NDArray[np.int16]:
