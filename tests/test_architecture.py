@@ -20,7 +20,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "huggingface_hub": ("engine/hub.py",),
     "jiwer": ("ui/report.py",),
     "max._mlir_context": ("engine/compiled.py",),
-    "max.driver": ("engine/batch_decoder.py", "engine/devices.py", "engine/networks.py"),
+    "max.driver": ("engine/batch_decoder.py", "engine/devices.py", "engine/encoded.py", "engine/networks.py"),
     "max.dtype": (
         "engine/alignment_graph.py", "engine/batch_decoder.py", "engine/devices.py", "engine/graph.py",
         "engine/layers.py", "engine/networks.py",
