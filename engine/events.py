@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.alignment import WordTiming
 from engine.options import DEFAULT_DECODING, DecodingOptions
+from engine.segments import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class DecodeJob:
         context_s: seconds of audio context to encode; what exceeds the window is the window.
         prefix: ids the hypothesis must begin with: stable text is not taken back.  Empty for finals.
         draft: ids of the previous hypothesis behind the prefix, for the decoder to verify in one pass.
+        previous: ids of the text before, timestamps included; as much of its end as fits stands before the text.
     """
 
     utterance_id: int
@@ -49,6 +51,7 @@ class DecodeJob:
     context_s: float = 30.0
     prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
+    previous: tuple[int, ...] = ()
 
     @property
     def end_sample(self) -> int:
@@ -66,6 +69,10 @@ class Hypothesis:
         avg_logprob: mean log-probability over the tokens behind the prefix and the closing <|endoftext|>.
         language: what is spoken, as it was given or heard.
         words: when each was said, seconds from the start of the job; empty where that was not asked for.
+        language_prob: how probable the language is, 0 … 1; None where it was given.
+        segments: the text cut at its timestamps, times from the start of the job; one for all of it without.
+        rest: what was begun behind the segments and not ended; None where they are all.
+        is_complete: whether the text ends with the time at which speech ended.
     """
 
     tokens: tuple[Token, ...]
@@ -73,6 +80,10 @@ class Hypothesis:
     avg_logprob: float
     language: str = "en"
     words: tuple[WordTiming, ...] = ()
+    language_prob: float | None = None
+    segments: tuple[Segment, ...] = ()
+    rest: Segment | None = None
+    is_complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,8 @@ class Final:
         start_s, end_s: seconds of audio.
         language: what is spoken.
         words: when each was said, seconds of audio; empty where that was not asked for.
+        segments: the text cut at its timestamps, where there are some; times are seconds of audio.
+        language_prob: how probable the language is, 0 … 1; None where it was given.
     """
 
     utterance_id: int
@@ -116,6 +129,8 @@ class Final:
     end_s: float
     language: str = "en"
     words: tuple[WordTiming, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    language_prob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from engine.checkpoint import read_checkpoint
 from engine.devices import choose_compute
 from engine.encoded import EncodedAudio
 from engine.errors import OptionError
-from engine.events import DecodeJob, Hypothesis, Token
+from engine.events import DecodeJob, Hypothesis
 from engine.filters import TokenFilters
 from engine.graph import SpecialIds
 from engine.guards import is_loop
+from engine.hypotheses import HypothesisMaker
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
 from engine.model_names import resolve_model
 from engine.networks import Networks
@@ -27,7 +28,7 @@ from engine.recognition import Recognized, Recognizer
 from engine.tasks import Window
 from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
-from stream.audio import SAMPLE_RATE
+from stream.audio import SAMPLE_RATE, seconds
 
 _SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
 """One position of the encoder's output covers two mel frames: 20 ms."""
@@ -51,6 +52,7 @@ class WhisperModel:
         self.tokenizer = recognizer.tokenizer
         self.networks = recognizer.networks
         self.recognizer = recognizer
+        self._hypotheses = HypothesisMaker(recognizer.tokenizer)
         self._timings = timings
 
     @classmethod
@@ -144,18 +146,13 @@ class WhisperModel:
 
     def _window(self, job: DecodeJob, n_audio_ctx: int) -> Window:
         n_positions = min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION))
-        return Window(job.options, n_positions, self._prefix(job), job.draft)
+        return Window(job.options, n_positions, self._prefix(job), job.draft, job.previous)
 
     def _prefix(self, job: DecodeJob) -> tuple[int, ...]:
         return job.prefix or self.recognizer.prefix(job.options)
 
     def _hypothesis(self, job: DecodeJob, found: Recognized) -> Hypothesis:
-        tokens = [self._token(id, 0.0) for id in self._prefix(job)]
-        tokens += map(self._token, found.decoded.ids, found.decoded.logprobs)
-        return Hypothesis(tuple(tokens), found.decoded.no_speech_prob, found.avg_logprob, found.language, found.words)
-
-    def _token(self, id: int, logprob: float) -> Token:
-        return Token(id, self.tokenizer.token_bytes(id), logprob)
+        return self._hypotheses.hypothesis(found, job.options, self._prefix(job), seconds(len(job.audio)))
 
 
 def check_options(options: DecodingOptions, tokenizer: Tokenizer) -> None:

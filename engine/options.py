@@ -122,6 +122,9 @@ class StreamingOptions:
         partial_context: what a partial is encoded with.
         final_context: what a final is encoded with.
         gate: endpointing.
+        sequential: whether a recording is heard a window after another, each beginning where the text of the one before
+            ends, as whisper/transcribe.py has it, instead of cut at its pauses.
+        condition_on_previous_text: whether a window of those is told what was said before it.
     """
 
     partials: bool = True
@@ -133,6 +136,8 @@ class StreamingOptions:
     partial_context: AudioContext = SHORT_CONTEXT
     final_context: AudioContext = FULL_WINDOW
     gate: GateOptions = field(default_factory=GateOptions)
+    sequential: bool = False
+    condition_on_previous_text: bool = True
 
     def __post_init__(self) -> None:
         if self.step_s <= 0:

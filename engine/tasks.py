@@ -21,12 +21,14 @@ class Window:
         n_positions: how many of the encoder's positions hold audio.
         prefix: ids the text must begin with.
         draft: a guess at the ids behind them.
+        previous: ids of the text before, timestamps included.
     """
 
     options: DecodingOptions
     n_positions: int
     prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
+    previous: tuple[int, ...] = ()
 
 
 class TaskMaker:
@@ -44,7 +46,7 @@ class TaskMaker:
         """Return the task of writing down ``window``, in which ``language`` is spoken."""
         options, tokenizer = window.options, self._tokenizer
         sot = tokenizer.sot_sequence(language, translate=options.translate, timestamps=options.timestamps)
-        before = self._before(options)
+        before = self._before(options, window.previous)
         return DecodingTask(
             prompt=(*before, *sot),
             sot_index=len(before),
@@ -70,13 +72,13 @@ class TaskMaker:
         needed = accumulate(len(self._encode(word)) + 1 for word in options.hotwords)  # each with its comma
         return sum(n_tokens - 1 <= room for n_tokens in needed)
 
-    def _before(self, options: DecodingOptions) -> tuple[int, ...]:
-        """What stands before the text: hotwords, and as much of the end of the prompt as fits.
+    def _before(self, options: DecodingOptions, previous: tuple[int, ...]) -> tuple[int, ...]:
+        """What stands before the text: hotwords, and as much of the end of prompt and previous text as fits.
 
         As faster-whisper has it, but that hotwords are never cut in two.
         """
         words = self._encode(", ".join(options.hotwords[: self.n_prompted(options)]))
-        prompt = self._encode(options.prompt)
+        prompt = [*self._encode(options.prompt), *previous]
         before = (*words, *prompt[max(0, len(prompt) - self._room(options) + len(words)) :])
         return (self._tokenizer.sot_prev, *before) if before else ()
 

@@ -219,5 +219,14 @@ def _ending(utterance: Utterance) -> Event:
         return Discarded(utterance.id, "no words were heard", start_s, end_s)
     if is_not_speech(hypothesis.no_speech_prob, hypothesis.avg_logprob):
         return Discarded(utterance.id, "it does not sound like speech", start_s, end_s)
-    words = tuple(word.delayed(start_s) for word in hypothesis.words)
-    return Final(utterance.id, text, start_s, end_s, hypothesis.language, words)
+    rest = () if hypothesis.rest is None else (hypothesis.rest,)
+    return Final(
+        utterance.id,
+        text,
+        start_s,
+        end_s,
+        hypothesis.language,
+        tuple(word.delayed(start_s) for word in hypothesis.words),
+        tuple(segment.delayed(start_s) for segment in (*hypothesis.segments, *rest)),
+        hypothesis.language_prob,
+    )

@@ -1,0 +1,56 @@
+"""What was recognised in a window, as the core wants it: tokens with their bytes, segments with their times."""
+
+from __future__ import annotations
+
+from engine.events import Hypothesis, Token
+from engine.options import DecodingOptions
+from engine.recognition import Recognized
+from engine.segments import Piece, Segment, cut_at_timestamps
+from engine.tokenizer import Tokenizer
+
+
+class HypothesisMaker:
+    """Makes the hypotheses of one model.
+
+    Args:
+        tokenizer: of the model.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def hypothesis(
+        self, found: Recognized, options: DecodingOptions, prefix: tuple[int, ...], duration_s: float
+    ) -> Hypothesis:
+        """Return what was ``found`` behind ``prefix`` in a window of ``duration_s`` seconds of audio."""
+        tokens = [self._token(id, 0.0) for id in prefix]
+        tokens += map(self._token, found.decoded.ids, found.decoded.logprobs)
+        cut = cut_at_timestamps([*prefix, *found.decoded.ids], self._tokenizer.first_timestamp, duration_s)
+        segments = (self._segment(piece, found) for piece in cut.pieces)
+        was_heard = options.language is None and self._tokenizer.is_multilingual
+        return Hypothesis(
+            tuple(tokens),
+            found.decoded.no_speech_prob,
+            found.avg_logprob,
+            found.language,
+            found.words,
+            language_prob=found.language_prob if was_heard else None,
+            segments=tuple(segment for segment in segments if segment.text),
+            rest=None if cut.rest is None else self._segment(cut.rest, found),
+            is_complete=cut.is_complete,
+        )
+
+    def _segment(self, piece: Piece, found: Recognized) -> Segment:
+        return Segment(
+            start_s=piece.start_s,
+            end_s=piece.end_s,
+            text=self._tokenizer.decode(piece.ids).strip(),
+            tokens=piece.ids,
+            temperature=found.temperature,
+            avg_logprob=found.avg_logprob,
+            compression_ratio=found.compression_ratio,
+            no_speech_prob=found.decoded.no_speech_prob,
+        )
+
+    def _token(self, id: int, logprob: float) -> Token:
+        return Token(id, self._tokenizer.token_bytes(id), logprob)
