@@ -1,18 +1,38 @@
-"""Compile one of tiny.en's graphs for a GPU that is not there, once; run as a program, for the sake of its own MAX.
+"""Compile one graph of a published size for a GPU; run as a program, for the sake of a MAX of its own.
 
-    python tests/compile_for_gpu.py encoder|decoder|alignment [--only-look]
+    python tests/compile_for_gpu.py SIZE encoder|decoder|alignment [--here] [--only-look]
 
-Prints the artifact it found or made, nothing where it only looked in vain.  MAX generates code for the device it is
-told of; that this code is right is for the tests marked ``gpu`` to find.
+For one that is not there, unless told that it is here.  Prints the artifact it found or made, nothing where it only
+looked in vain.  That the code is right is for the tests marked ``gpu`` to find.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 from max import driver
 
+sys.path.insert(0, str(Path(__file__).parent))
+from whisper_sizes import SIZES
+
 API, ARCHITECTURE = "cuda", "sm_90a"
+N_TIMESTAMPS = 1501
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Compile one graph of a published size for a GPU.")
+    parser.add_argument("size", choices=SIZES)
+    parser.add_argument("graph", choices=("encoder", "decoder", "alignment"))
+    parser.add_argument("--here", action="store_true", help="for this machine's GPU, not for an H200 that is not there")
+    parser.add_argument("--only-look", action="store_true", help="compile nothing")
+    arguments = parser.parse_args()
+    if not arguments.here:
+        pretend()
+    path = artifact(arguments.size, arguments.graph, only_look=arguments.only_look)
+    if path.is_file():
+        print(path)
 
 
 def pretend() -> None:
@@ -22,40 +42,29 @@ def pretend() -> None:
     driver.set_virtual_device_count(1)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Compile a graph of tiny.en for a GPU that is not there.")
-    parser.add_argument("graph", choices=("encoder", "decoder", "alignment"))
-    parser.add_argument("--only-look", action="store_true")
-    arguments = parser.parse_args()
-    pretend()
-
+def artifact(size: str, graph: str, *, only_look: bool) -> Path:
+    """Return where the artifact is kept, made where that was wanted."""
     from max.engine import InferenceSession
 
     from engine.alignment_graph import alignment_graph
-    from engine.checkpoint import read_checkpoint
-    from engine.compiled import artifact_path, compile_and_keep, read_artifact
+    from engine.checkpoints.vocabularies import usual_alignment_heads
+    from engine.compiled import artifact_path, compile_and_keep
     from engine.devices import choose_compute
     from engine.graph import SpecialIds, decoder_graph, encoder_graph
     from engine.networks import artifact_keys
-    from engine.packaged import checkpoint_folder
-    from engine.tokenizer import Tokenizer
 
-    compute = choose_compute("gpu")
-    checkpoint = read_checkpoint(checkpoint_folder("tiny.en"))
-    dims, target, heads = checkpoint.dimensions, compute.target, checkpoint.alignment_heads
-    tokenizer = Tokenizer(checkpoint.vocabulary)
-    ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
+    compute, dims = choose_compute("gpu"), SIZES[size]
+    heads, first_timestamp = usual_alignment_heads(dims), dims.n_vocab - N_TIMESTAMPS
     builders = {
-        "encoder": lambda: encoder_graph(dims, target),
-        "decoder": lambda: decoder_graph(dims, target, ids),
-        "alignment": lambda: alignment_graph(dims, target, heads),
+        "encoder": lambda: encoder_graph(dims, compute.target),
+        "decoder": lambda: decoder_graph(dims, compute.target, SpecialIds(first_timestamp - 2, first_timestamp)),
+        "alignment": lambda: alignment_graph(dims, compute.target, heads),
     }
-    (key,) = (key for key in artifact_keys(dims, heads, compute) if key[0] == arguments.graph)
+    (key,) = (key for key in artifact_keys(dims, heads, compute) if key[0] == graph)
     path = artifact_path(*key)
-    if not arguments.only_look:
-        compile_and_keep(path, InferenceSession(devices=[compute.device, driver.CPU()]), builders[arguments.graph])
-    if read_artifact(path) is not None:
-        print(path)
+    if not only_look:
+        compile_and_keep(path, InferenceSession(devices=[compute.device, driver.CPU()]), builders[graph])
+    return path
 
 
 if __name__ == "__main__":
