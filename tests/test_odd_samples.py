@@ -1,4 +1,4 @@
-"""FileSource on sound that hardly is any: numbers that are none, and too few of them."""
+"""Sound that hardly is any: numbers that are none, and too few of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from test_file_source import joined, noise, read, write_wav
 
+from engine.model import WhisperModel
+from engine.options import DecodingOptions
 from stream.audio import SAMPLE_RATE
 from stream.file import FileSource
 
@@ -54,3 +56,40 @@ def test_a_file_too_short_to_resample_is_refused(tmp_path: Path, rate: int) -> N
     chunks, error = read(FileSource(write_wav(tmp_path / "short.wav", noise(1), rate)))
     assert chunks == []
     assert "short.wav holds no sound that can be decoded" in error
+
+
+@pytest.mark.max
+@pytest.mark.weights
+@pytest.mark.parametrize("options", [DecodingOptions(), DecodingOptions(timestamps=True), DecodingOptions(beam_size=3)])
+@pytest.mark.parametrize("n_samples", [0, 1, 159, 161, 401])
+def test_a_window_may_hold_next_to_nothing(model: WhisperModel, n_samples: int, options: DecodingOptions) -> None:
+    """Whatever it hears in that, it ends and is a text."""
+    found = model.decode_window(np.full(n_samples, -32_768, np.int16), options=options)
+
+    assert len(found.decoded.ids) < 10
+    assert all(np.isfinite(found.decoded.logprobs))
+
+
+@pytest.mark.max
+@pytest.mark.weights
+def test_what_is_behind_the_window_is_not_heard(model: WhisperModel) -> None:
+    window = noise(30 * SAMPLE_RATE)[:, 0]
+
+    assert model.decode_window(window) == model.decode_window(np.concatenate([window, window]))
+
+
+@pytest.mark.max
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    "options",
+    [
+        DecodingOptions(prefix="word " * 600),
+        DecodingOptions(prompt="word " * 600, prefix="word " * 600, hotwords=("some words",) * 100),
+    ],
+)
+def test_more_is_given_than_the_context_holds(model: WhisperModel, options: DecodingOptions) -> None:
+    n_prefix = len(model.recognizer.prefix(options))
+    found = model.decode_window(np.zeros(SAMPLE_RATE, np.int16), options=options)
+
+    assert n_prefix == model.networks.dims.n_text_ctx // 2
+    assert n_prefix + len(found.decoded.ids) < model.networks.dims.n_text_ctx
