@@ -182,6 +182,10 @@ def measure(
     for part, run, work in parts:
         took_s = take_turns(programs, run, arguments.n_runs)
         figures += [figure(name, batch, part, program, runs, work.floor_s) for program, runs in took_s.items()]
+    if len(programs) > 1:
+        picks = [program.decode(1) for program in programs.values()]
+        alike = sum(len({str(first) for first in firsts}) == 1 for firsts in zip(*picks, strict=True))
+        print(f"{', '.join(programs)}: the same first token in {alike} of {batch} windows", flush=True)
     return figures
 
 
