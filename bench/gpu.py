@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 import jiwer
 import numpy as np
+from compile_for_gpu import in_float16
 from gpu_floors import Work, encoder_work, step_work
-from max.dtype import DType
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -140,7 +140,7 @@ def be_fast(arguments: argparse.Namespace) -> int:
         print(f"Loading {name}", flush=True)
         programs: dict[str, Program] = {"ours": Ours(checkpoint, compute)}
         if arguments.float16:
-            programs["ours, float16"] = Ours(checkpoint, compute, dtype=DType.float16)
+            programs["ours, float16"] = Ours(checkpoint, in_float16(compute))
         if not arguments.alone:
             programs["transformers"] = HuggingFace(checkpoint, on_gpu=not compute.device.is_host)
         for batch in map(int, arguments.batches.split(",")):

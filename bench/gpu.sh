@@ -4,7 +4,7 @@
 #
 #   bench/gpu.sh pack [base] [FOLDER]   here: what is needed into FOLDER/part1, part2 … (build/gpu; at most 56 MB each)
 #   bench/gpu.sh unpack [FOLDER]        there, with all parts in FOLDER: into FOLDER/site
-#   bench/gpu.sh compile [FOLDER]       there: every graph at the same time, minutes
+#   bench/gpu.sh compile [FOLDER]       there: every graph at the same time, minutes; with FLOAT16=1 for fast --float16 too
 #   bench/gpu.sh right [FOLDER]         there: the tests marked gpu, and texts and ids against those of the CPU here
 #   bench/gpu.sh fast [FOLDER] [ARGS]   there: speed; ARGS go to bench/gpu.py
 #
@@ -75,6 +75,9 @@ compile)
     [ "$size" != tiny.en ] || graphs+=(alignment)
     for graph in "${graphs[@]}"; do
       python3 tests/compile_for_gpu.py "$size" "$graph" --here > "$folder/$size-$graph.log" 2>&1 &
+      jobs+=($!)
+      [ "$graph" != alignment ] && [ -n "${FLOAT16:-}" ] || continue
+      python3 tests/compile_for_gpu.py "$size" "$graph" --here --float16 > "$folder/$size-$graph-float16.log" 2>&1 &
       jobs+=($!)
     done
   done

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 import torch
 from huggingface import huggingface_model
-from max.dtype import DType
 from numpy.typing import NDArray
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -46,10 +44,7 @@ class Program(Protocol):
 class Ours:
     """``Networks`` and ``BatchDecoder``, as ``engine.model`` uses them."""
 
-    def __init__(self, checkpoint: Checkpoint, compute: Compute, *, dtype: DType | None = None) -> None:
-        """``dtype``, where given, takes the place of the compute's own."""
-        if dtype is not None:
-            compute = replace(compute, target=replace(compute.target, dtype=dtype))
+    def __init__(self, checkpoint: Checkpoint, compute: Compute) -> None:
         first_timestamp = checkpoint.dimensions.n_vocab - N_TIMESTAMPS
         self._compute = compute
         self._networks = Networks(checkpoint, SpecialIds(first_timestamp - 2, first_timestamp), compute, _tell)

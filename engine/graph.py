@@ -159,7 +159,8 @@ def decoder_layer(
     keys, values = _append(self_key, key, n_past), _append(self_value, value, n_past)
     x = x + linear(own / "out", attention(scope.target, query, keys, values, mask), n_state, n_state)
     query = linear(cross / "query", layer_norm(cross / "norm", x, n_state), n_state, n_state)
-    cross_key, cross_value = ops.cast(cross_key, x.dtype), ops.cast(cross_value, x.dtype)
+    if not scope.target.is_gpu:
+        cross_key, cross_value = ops.cast(cross_key, x.dtype), ops.cast(cross_value, x.dtype)
     query = _by_window(query, cross_key.shape[0], n_head)
     mixed = attention(scope.target, query, cross_key, cross_value, audio_mask)
     x = x + linear(cross / "out", _by_row(mixed, x), n_state, n_state)
