@@ -18,8 +18,12 @@ if [ "${1:-}" = base ]; then
   sizes+=(base)
   shift
 fi
-folder=$(mkdir -p "${1:-build/gpu}" && cd "${1:-build/gpu}" && pwd)
-[ $# -eq 0 ] || shift
+folder=build/gpu
+if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then
+  folder=$1
+  shift
+fi
+folder=$(mkdir -p "$folder" && cd "$folder" && pwd)
 site=$folder/site python=${PYTHON:-.venv/bin/python} audio=${MAX_WHISPER_AUDIO:-../shared/audio/dev}
 export MAX_WHISPER_CACHE=${MAX_WHISPER_CACHE:-$folder/cache} PYTHONPATH=$site:$PWD:$PWD/tests:$PWD/bench HF_HUB_OFFLINE=1
 
