@@ -15,7 +15,18 @@ from max.dtype import DType
 from max.graph import BufferType, BufferValue, DeviceRef, Dim, Graph, TensorType, TensorValue, ops
 
 from engine.config import ModelDimensions
-from engine.layers import KERNELS, Scope, Target, attention, layer_norm, linear, mlp, multiply, split_heads
+from engine.layers import (
+    KERNELS,
+    Scope,
+    Target,
+    attention,
+    cross_attention,
+    layer_norm,
+    linear,
+    mlp,
+    multiply,
+    split_heads,
+)
 
 _LOWEST = -1e30
 """Below every logit: stands for -inf where -inf - -inf would not be a number."""
@@ -126,7 +137,7 @@ def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Gra
         places = scope.weight("positions", dims.n_text_ctx, dims.n_text_state)
         x = ops.cast(ops.gather(embedding, tokens, axis=0), target.dtype)
         x = x + ops.cast(ops.gather(places, positions, axis=0), target.dtype)
-        masks = (ops.cast(mask, target.dtype), None if target.is_gpu else ops.unsqueeze(audio_mask, 1))
+        masks = (ops.cast(mask, target.dtype), audio_mask)
         for i in range(n_layer):
             kv = (*self_kv[2 * i : 2 * i + 2], *cross_kv[2 * i : 2 * i + 2])
             x = decoder_layer(scope / "layers" / i, x, masks, n_past, kv, dims)
@@ -141,7 +152,7 @@ def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Gra
 def decoder_layer(
     scope: Scope,
     x: TensorValue,
-    masks: tuple[TensorValue, TensorValue | None],
+    masks: tuple[TensorValue, TensorValue],
     n_past: TensorValue,
     kv: tuple[BufferValue, BufferValue, TensorValue, TensorValue],
     dims: ModelDimensions,
@@ -159,10 +170,8 @@ def decoder_layer(
     keys, values = _append(self_key, key, n_past), _append(self_value, value, n_past)
     x = x + linear(own / "out", attention(scope.target, query, keys, values, mask), n_state, n_state)
     query = linear(cross / "query", layer_norm(cross / "norm", x, n_state), n_state, n_state)
-    if not scope.target.is_gpu:
-        cross_key, cross_value = ops.cast(cross_key, x.dtype), ops.cast(cross_value, x.dtype)
     query = _by_window(query, cross_key.shape[0], n_head)
-    mixed = attention(scope.target, query, cross_key, cross_value, audio_mask)
+    mixed = cross_attention(scope.target, query, cross_key, cross_value, audio_mask)
     x = x + linear(cross / "out", _by_row(mixed, x), n_state, n_state)
     return mlp(scope / "mlp", x, n_state)
 

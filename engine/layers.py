@@ -112,7 +112,7 @@ def attention(
         query: (batch, n_queries, n_head, d_head).
         key: (batch, n_keys, n_head, d_head).
         value: like ``key``.
-        mask: additive (batch, n_queries, n_keys), on a CPU also (batch, 1, n_keys); None where every key may be seen.
+        mask: additive (batch, n_queries, n_keys), or None where every key may be seen.
 
     Returns:
         (batch, n_queries, n_head * d_head).
@@ -124,6 +124,30 @@ def attention(
     else:
         mixed = _cpu_attention(query, key, value, mask, scale)
     return ops.reshape(mixed, [batch, n_queries, int(n_head) * int(d_head)])
+
+
+def cross_attention(
+    target: Target, query: TensorValue, key: TensorValue, value: TensorValue, audio_mask: TensorValue
+) -> TensorValue:
+    """Scaled dot-product attention of a few queries over encoded audio, by our own kernel on the CPU.
+
+    Args:
+        target: chooses between the kernels.
+        query: (n_windows, n_queries, n_head, d_head).
+        key: (n_windows, n_audio_ctx, n_head, d_head), of the target's type for the cross KV.
+        value: like ``key``.
+        audio_mask: additive (n_windows, n_audio_ctx).  A GPU takes no notice: there all windows are of one length.
+
+    Returns:
+        (n_windows, n_queries, n_head * d_head).
+    """
+    n_windows, n_queries, n_head, d_head = query.shape
+    if target.is_gpu:
+        return attention(target, query, key, value)
+    inputs = [query, key, value, audio_mask]
+    parameters = {"d_head": int(d_head)}
+    (mixed,) = ops.custom("max_whisper.attend", target.device, inputs, [query.type], parameters=parameters)
+    return ops.reshape(mixed.tensor, [n_windows, n_queries, int(n_head) * int(d_head)])
 
 
 def _gpu_attention(

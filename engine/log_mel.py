@@ -19,7 +19,10 @@ HOP_SAMPLES = 160
 FULL_FRAMES = 3000
 """Mel frames in the 30 s the model was trained on."""
 
-_BLOCK_FRAMES = 8
+_BLOCK_FRAMES = 256
+"""Frames that are transformed at once: what lies between the steps stays in the cache, and malloc need not ask the
+system for fresh pages, whose first touch costs more than the transform."""
+_FEW_FRAMES = 8
 """Frames that are multiplied at once: so few that OpenBLAS does it on this thread.  Its other threads would wait for
 more, busily, and cost the encoder, which comes next, a core for half its time."""
 _SMALLEST_POWER = 1e-10
@@ -41,11 +44,12 @@ def log_mel_spectrogram(
         float32 (n_mels, n_frames), about -1 … 1.5.
     """
     n_heard = min(_frames_touched(len(audio)), n_frames)
-    samples = audio[: n_frames * HOP_SAMPLES].astype(np.float32) / 32768.0
+    windows = np.lib.stride_tricks.sliding_window_view(_mirrored(audio, n_frames), N_FFT)[::HOP_SAMPLES]
     log_power = np.full((n_mels, n_frames), np.log10(_SMALLEST_POWER), np.float32)
-    if n_heard:
-        power = _mel_power(_power_spectrum(samples, n_heard, n_frames), n_mels)
-        log_power[:, :n_heard] = np.log10(np.maximum(power, _SMALLEST_POWER)).T
+    for first in range(0, n_heard, _BLOCK_FRAMES):
+        end = min(first + _BLOCK_FRAMES, n_heard)
+        power = _mel_power(_power_spectrum(windows[first:end]), n_mels)
+        log_power[:, first:end] = np.log10(np.maximum(power, _SMALLEST_POWER)).T
     np.maximum(log_power, log_power.max() - _DYNAMIC_RANGE, out=log_power)
     log_power += 4.0
     log_power /= 4.0
@@ -57,22 +61,27 @@ def _frames_touched(n_samples: int) -> int:
     return (n_samples + N_FFT // 2 - 1) // HOP_SAMPLES + 1 if n_samples else 0
 
 
-def _power_spectrum(samples: NDArray[np.float32], n_heard: int, n_frames: int) -> NDArray[np.float32]:
-    """Short-time power, float32 (n_heard, N_FFT // 2 + 1), windows centred, the signal mirrored at both ends."""
-    half = N_FFT // 2
-    padded = np.zeros(n_frames * HOP_SAMPLES, np.float32)
-    padded[: len(samples)] = samples
-    mirrored = np.pad(padded, half, mode="reflect")[: (n_heard - 1) * HOP_SAMPLES + N_FFT]
-    windows = np.lib.stride_tricks.sliding_window_view(mirrored, N_FFT)[::HOP_SAMPLES]
+def _mirrored(audio: NDArray[np.int16], n_frames: int) -> NDArray[np.float32]:
+    """``n_frames`` of ``audio``, zeros behind it, half a window of it mirrored at both ends: float32 -1 … 1."""
+    half, n_samples = N_FFT // 2, n_frames * HOP_SAMPLES
+    heard = audio[:n_samples]
+    mirrored = np.zeros(n_samples + N_FFT, np.float32)
+    np.divide(heard, np.float32(32768.0), out=mirrored[half : half + len(heard)], dtype=np.float32)
+    mirrored[:half] = mirrored[N_FFT:half:-1]
+    mirrored[-half:] = mirrored[-half - 2 : -N_FFT - 2 : -1]
+    return mirrored
+
+
+def _power_spectrum(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Short-time power of windows (n, N_FFT): float32 (n, N_FFT // 2 + 1)."""
     spectrum = np.fft.rfft(windows * _hann_window())
     return (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
 
 
 def _mel_power(power: NDArray[np.float32], n_mels: int) -> NDArray[np.float32]:
-    """Sum up power (n_heard, N_FFT // 2 + 1) to float32 (n_heard, n_mels)."""
-    n_heard, n_bins = power.shape
-    blocks = np.pad(power, ((0, -n_heard % _BLOCK_FRAMES), (0, 0))).reshape(-1, _BLOCK_FRAMES, n_bins)
-    return (blocks @ mel_filters(n_mels).T).reshape(-1, n_mels)[:n_heard]
+    """Sum up power (n, N_FFT // 2 + 1) to float32 (n, n_mels)."""
+    filters = mel_filters(n_mels).T
+    return np.concatenate([power[i : i + _FEW_FRAMES] @ filters for i in range(0, len(power), _FEW_FRAMES)])
 
 
 @cache

@@ -11,11 +11,14 @@ from extensibility import InputTensor, OutputTensor
 from max.algorithm import sync_parallelize
 from max.gpu.host import DeviceContext
 from std.math import ceildiv
+from std.sys import PrefetchOptions, prefetch
 from std.sys.info import num_physical_cores, simd_width_of
 
 comptime WIDTH = simd_width_of[DType.float32]()
-comptime COLUMNS = 8
-"""Outputs that are computed together: their weights stay in the nearest cache while the rows pass by."""
+comptime COLUMNS = 16
+"""Outputs that are computed together: their weights stay in the nearest cache while the rows pass by, and those of as
+many outputs after them are called for meanwhile, or every product would wait for the memory."""
+comptime SOON = PrefetchOptions().for_read().high_locality().to_data_cache()
 comptime WEIGHTS_PER_TASK = 65_536
 """Less work than this is not worth waking a thread for."""
 
@@ -33,6 +36,7 @@ def dot_products[n_rows: Int, n_columns: Int, dtype: DType](
     for k in range(0, depth, WIDTH):
         var column = Array[SIMD[DType.float32, WIDTH], n_columns](fill=0)
         comptime for c in range(n_columns):
+            prefetch[SOON](weights + (c + COLUMNS) * depth + k)
             column[c] = weights.unsafe_load[width=WIDTH](c * depth + k).cast[DType.float32]()
         comptime for r in range(n_rows):
             var row = rows.unsafe_load[width=WIDTH](r * depth + k)
@@ -81,19 +85,16 @@ struct Linear:
             var end = min((i + 1) * n_per_task, n_out)
             var n = i * n_per_task
             while n + COLUMNS <= end:
-                # Sixteen sums or fewer at a time: they, a column of weights and a row fit the registers.
+                # Sixteen sums at a time: they, a column of weights and a row fit the registers.
                 var r = 0
-                while r + 8 <= n_rows:
-                    multiply[8, 2](r, n, COLUMNS)
-                    r += 8
-                if r + 4 <= n_rows:
+                while r + 4 <= n_rows:
                     multiply[4, 4](r, n, COLUMNS)
                     r += 4
                 if r + 2 <= n_rows:
                     multiply[2, 8](r, n, COLUMNS)
                     r += 2
                 if r < n_rows:
-                    multiply[1, 8](r, n, COLUMNS)
+                    multiply[1, 16](r, n, COLUMNS)
                 n += COLUMNS
             for r in range(n_rows):
                 multiply[1, 1](r, n, end - n)
