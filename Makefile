@@ -15,10 +15,10 @@ ifneq "$(MADE_IN)" "$(CURDIR)"
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo mic test check bench fmt clean
+.PHONY: help demo mic test check gpu-compile bench fmt clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## hear it work: the sample, through the path a microphone takes (ARGS=--no-pacing)
 	@$(BIN)/max-whisper demo $(ARGS)
@@ -33,7 +33,10 @@ check: $(READY) ## format, lint, types, and the tests that need neither MAX nor 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not max and not weights and not mic and not gpu and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -m "not max and not weights and not mic and not gpu and not gpu_compile and not slow" $(ARGS)
+
+gpu-compile: $(READY) ## prove that every graph compiles for a GPU, on any machine: 10 minutes and 6 GB of memory, once
+	@MAX_WHISPER_GPU_COMPILE=1 $(BIN)/python -m pytest -m gpu_compile $(ARGS)
 
 bench: $(READY) ## measure against the peers, each in an environment of its own (ARGS=--quick)
 	@$(BIN)/max-whisper bench offline $(ARGS)

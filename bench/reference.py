@@ -21,8 +21,9 @@ import numpy as np
 import torch
 import transformers
 import whisper
+from huggingface import huggingface_model
 from numpy.typing import NDArray
-from reference_models import Array, Layers, huggingface_model, openai_model, our_layers
+from reference_models import Array, Layers, openai_model, our_layers
 from rich.console import Console
 from rich.table import Table
 

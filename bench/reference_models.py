@@ -13,11 +13,10 @@ from max.dtype import DType
 from max.engine import InferenceSession
 from max.graph import Graph, TensorType, ops
 from numpy.typing import NDArray
-from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from engine import graph as graphs
 from engine.checkpoint import Checkpoint
-from engine.checkpoints.names import HUGGING_FACE, OPENAI, under_their_names
+from engine.checkpoints.names import OPENAI, under_their_names
 from engine.compiled import artifact_path, compile_and_keep
 from engine.config import ModelDimensions
 from engine.devices import choose_compute
@@ -31,31 +30,6 @@ def openai_model(checkpoint: Checkpoint) -> whisper.Whisper:
     weights = {name: torch.from_numpy(values) for name, values in under_their_names(checkpoint.weights, OPENAI).items()}
     model.load_state_dict(weights)
     return model.eval()
-
-
-def huggingface_model(checkpoint: Checkpoint) -> WhisperForConditionalGeneration:
-    model = WhisperForConditionalGeneration(huggingface_config(checkpoint.dimensions))
-    theirs = under_their_names(checkpoint.weights, HUGGING_FACE)
-    weights = {f"model.{name}": torch.from_numpy(values) for name, values in theirs.items()}
-    weights["proj_out.weight"] = weights["model.decoder.embed_tokens.weight"]
-    model.load_state_dict(weights)
-    return model.eval()
-
-
-def huggingface_config(dims: ModelDimensions) -> WhisperConfig:
-    return WhisperConfig(
-        vocab_size=dims.n_vocab,
-        num_mel_bins=dims.n_mels,
-        d_model=dims.n_audio_state,
-        encoder_layers=dims.n_audio_layer,
-        encoder_attention_heads=dims.n_audio_head,
-        encoder_ffn_dim=4 * dims.n_audio_state,
-        max_source_positions=dims.n_audio_ctx,
-        decoder_layers=dims.n_text_layer,
-        decoder_attention_heads=dims.n_text_head,
-        decoder_ffn_dim=4 * dims.n_text_state,
-        max_target_positions=dims.n_text_ctx,
-    )
 
 
 def layers_graph(dims: ModelDimensions, target: Target) -> Graph:

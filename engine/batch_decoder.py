@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.config import ModelDimensions
 from engine.decoding import Prediction, Row
-from engine.devices import Compute
+from engine.devices import Compute, place_each, place_together
 from engine.encoded import EncodedAudio
 
 
@@ -50,15 +50,23 @@ class BatchDecoder:
         positions = np.minimum(n_past + np.arange(n_tokens), self._dims.n_text_ctx - 1)
         self._visible = np.concatenate([self._visible, is_token], axis=1)
         rules = [row.rules for row in rows]
+        tokens, positions, mask, sampled, filter_rows, times = self._place(
+            _padded([row.tokens for row in rows], 0),
+            positions,
+            visibility_mask(self._visible, n_tokens),
+            _padded([row.sampled for row in rows], 0),
+            _padded([[rule.filter for rule in row] for row in rules], 0),
+            _padded([[rule.times for rule in row] for row in rules], (0, 0)),
+        )
         ids, logprobs, no_speech, logits = self._model.execute(
-            self._place(_padded([row.tokens for row in rows], 0)),
-            self._place(positions),
-            self._place(visibility_mask(self._visible, n_tokens)),
+            tokens,
+            positions,
+            mask,
             Buffer.from_numpy(np.array(n_slots, np.int64)),
-            self._place(_padded([row.sampled for row in rows], 0)),
+            sampled,
             self._filters,
-            self._place(_padded([[rule.filter for rule in row] for row in rules], 0)),
-            self._place(_padded([[rule.times for rule in row] for row in rules], (0, 0))),
+            filter_rows,
+            times,
             self._audio_mask,
             *self._encoded.cross_kv,
             *(cache[: n_slots + n_tokens, :, :, :] for cache in self._self_kv),
@@ -85,7 +93,7 @@ class BatchDecoder:
             self._remember(rows)
 
     def _listen_to(self, encoded: EncodedAudio) -> None:
-        self._encoded, self._audio_mask = encoded, self._place(encoded.audio_mask())
+        self._encoded, (self._audio_mask,) = encoded, self._place(encoded.audio_mask())
 
     def _remember(self, rows: Sequence[int]) -> None:
         """Let row i of the self KV be what ``rows[i]`` was."""
@@ -98,8 +106,8 @@ class BatchDecoder:
             after[:n_slots] = before[:n_slots, list(rows)]
             self._self_kv[i] = Buffer.from_numpy(after).view(cache.dtype).to(self._device)
 
-    def _place(self, array: NDArray[np.generic]) -> Buffer:
-        return Buffer.from_numpy(np.ascontiguousarray(array)).to(self._device)
+    def _place(self, *arrays: NDArray[np.generic]) -> list[Buffer]:
+        return (place_each if self._device.is_host else place_together)(arrays, self._device)
 
 
 _WORTH_COPYING = 0.6

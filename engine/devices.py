@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
-from max.driver import CPU, Accelerator, Device, accelerator_api, accelerator_architecture_name, accelerator_count
+import numpy as np
+from max.driver import (
+    CPU,
+    Accelerator,
+    Buffer,
+    Device,
+    accelerator_api,
+    accelerator_architecture_name,
+    accelerator_count,
+)
 from max.dtype import DType
 from max.graph import DeviceRef
+from numpy.typing import NDArray
 
 from engine.errors import ModelLoadError
 from engine.layers import Target
+
+_ALIGNMENT_BYTES = 256
+"""What a GPU's own allocator aligns to: kernels may read more than one number at once."""
 
 COMPUTE_CHOICES = ("auto", "cpu", "gpu")
 
@@ -51,6 +66,24 @@ def choose_compute(choice: str) -> Compute:
             "Check the driver (nvidia-smi, rocm-smi), or run with --compute cpu."
         )
     return _cpu()
+
+
+def place_each(arrays: Sequence[NDArray[np.generic]], device: Device) -> list[Buffer]:
+    """Return ``arrays`` on ``device``, each in a copy of its own; on the host without a copy: do not change them."""
+    return [Buffer.from_numpy(np.asarray(array, order="C")).to(device) for array in arrays]
+
+
+def place_together(arrays: Sequence[NDArray[np.generic]], device: Device) -> list[Buffer]:
+    """Return ``arrays`` on ``device``, brought there in one copy: on a GPU small ones cost the same as large ones."""
+    ends = list(accumulate(-(-array.nbytes // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES for array in arrays))
+    packed = np.zeros(max(ends[-1], _ALIGNMENT_BYTES), np.uint8)
+    for array, start in zip(arrays, [0, *ends], strict=False):
+        packed[start : start + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    placed = Buffer.from_numpy(packed).to(device)
+    return [
+        placed[start : start + array.nbytes].view(DType.from_numpy(array.dtype), array.shape)
+        for array, start in zip(arrays, [0, *ends], strict=False)
+    ]
 
 
 def _cpu() -> Compute:

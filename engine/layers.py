@@ -120,7 +120,7 @@ def attention(
     batch, n_queries, n_head, d_head = query.shape
     scale = int(d_head) ** -0.5
     if target.is_gpu:
-        mixed = _gpu_attention(query, key, value, mask, scale)
+        mixed = ops.cast(_gpu_attention(query, key, value, mask, scale), target.dtype)
     else:
         mixed = _cpu_attention(query, key, value, mask, scale)
     return ops.reshape(mixed, [batch, n_queries, int(n_head) * int(d_head)])
@@ -143,7 +143,7 @@ def cross_attention(
     """
     n_windows, n_queries, n_head, d_head = query.shape
     if target.is_gpu:
-        return attention(target, query, ops.cast(key, query.dtype), ops.cast(value, query.dtype))
+        return attention(target, query, key, value)
     inputs = [query, key, value, audio_mask]
     parameters = {"d_head": int(d_head)}
     (mixed,) = ops.custom("max_whisper.attend", target.device, inputs, [query.type], parameters=parameters)
@@ -161,9 +161,12 @@ def _gpu_attention(
     # environment.
     for variable in {"PYTHONEXECUTABLE", "PYTHONPATH"} - set(os.environ):
         os.unsetenv(variable)
+    # MAX's kernel for Hopper has no float16.
+    dtype = DType.bfloat16 if query.dtype == DType.float16 else query.dtype
+    query, key, value = (ops.cast(x, dtype) for x in (query, key, value))
     if mask is None:
         return flash_attention_gpu(query, key, value, MHAMaskVariant.NULL_MASK, scale)
-    return masked_flash_attention_gpu(query, key, value, mask, scale)
+    return masked_flash_attention_gpu(query, key, value, ops.cast(mask, dtype), scale)
 
 
 def _cpu_attention(

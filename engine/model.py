@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -129,15 +130,19 @@ class WhisperModel:
 
     def encode(self, audios: Sequence[NDArray[np.int16]], contexts: Sequence[int]) -> EncodedAudio:
         """Encode windows of audio, int16 (n_samples,) each, in so many positions of 20 ms; on a GPU, in the most."""
-        n_mels = self.networks.dims.n_mels
-        if self.networks.wants_equal_lengths:
-            contexts = [max(contexts)] * len(contexts)
         with self._timings.stage("log-mel"):
-            mels = [
-                log_mel_spectrogram(audio, n_mels=n_mels, n_frames=2 * n_audio_ctx)
-                for audio, n_audio_ctx in zip(audios, contexts, strict=True)
-            ]
+            mels = self._spectrograms(audios, contexts)
         return self.networks.encode(mels)
+
+    def _spectrograms(self, audios: Sequence[NDArray[np.int16]], contexts: Sequence[int]) -> list[NDArray[np.float32]]:
+        def spectrogram(audio: NDArray[np.int16], n_audio_ctx: int) -> NDArray[np.float32]:
+            return log_mel_spectrogram(audio, n_mels=self.networks.dims.n_mels, n_frames=2 * n_audio_ctx)
+
+        if not self.networks.wants_equal_lengths:
+            return list(map(spectrogram, audios, contexts))
+        # A GPU encodes a window in less time than one thread needs for its spectrogram.
+        with ThreadPoolExecutor() as threads:
+            return list(threads.map(spectrogram, audios, [max(contexts)] * len(contexts)))
 
     def _recognize(self, jobs: Sequence[DecodeJob], contexts: Sequence[int]) -> list[Recognized]:
         with self._timings.stage("search and rules"):

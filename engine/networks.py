@@ -164,7 +164,8 @@ class _Loader:
         self.steps_done += 1
         compiled = read_artifact(path)
         if compiled is None:
-            self.on_progress(LoadProgress(f"Compiling the {name}", self.steps_done, self.n_steps, True, 90.0))
+            expected_s = 90.0 if self.compute.device.is_host else 200.0
+            self.on_progress(LoadProgress(f"Compiling the {name}", self.steps_done, self.n_steps, True, expected_s))
             with self.timings.stage(f"compiling the {name}"):
                 compiled = compile_and_keep(path, self.session, build)
         else:

@@ -33,6 +33,17 @@ _LOST_S = 0.05
 _BROKEN_OFF_S = 0.25
 """A file this much shorter than it says is incomplete; less is an encoder's padding."""
 
+_FLOATS: dict[str, type[np.floating]] = {
+    "flt": np.float32,
+    "fltp": np.float32,
+    "dbl": np.float64,
+    "dblp": np.float64,
+}
+"""FFmpeg's sample formats that can hold what is no number."""
+
+_LOUDEST = 2.0**15
+"""Full scale is 1; FFmpeg wraps what is louder than twice this to a full-scale click instead of clipping it."""
+
 _FORMATS_WITH_A_LENGTH = {"aiff", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "ogg"}
 """Of other formats FFmpeg guesses the length from the bit rate or from the size of the file."""
 
@@ -109,6 +120,7 @@ class _MonoResampler:
         self._frame_format: tuple[str, str, int] | None = None
 
     def resample(self, frame: AudioFrame) -> NDArray[np.int16]:
+        _silence_what_is_no_sound(frame)
         frame_format = (frame.format.name, frame.layout.name, frame.sample_rate)
         tail = np.empty(0, np.int16) if frame_format == self._frame_format else self.flush()
         if self._resampler is None:
@@ -125,6 +137,16 @@ class _MonoResampler:
 
 def _samples(frames: list[AudioFrame]) -> NDArray[np.int16]:
     return np.concatenate((np.empty(0, np.int16), *(frame.to_ndarray()[0] for frame in frames)))
+
+
+def _silence_what_is_no_sound(frame: AudioFrame) -> None:
+    """Put 0 for NaN, infinities and numbers near them, which FFmpeg would make clicks or spread by resampling."""
+    dtype = _FLOATS.get(frame.format.name)
+    for plane in frame.planes if dtype is not None else ():
+        samples = np.frombuffer(memoryview(plane), dtype)
+        is_sound = np.abs(samples) <= _LOUDEST
+        if not is_sound.all():
+            samples[~is_sound] = 0
 
 
 def _check_path(path: Path) -> None:

@@ -32,7 +32,7 @@ def make_recipes() -> dict[str, str]:
     """Each target of the Makefile that runs the program or its tools, as one shell line."""
     recipes = {}
     text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    for name, body in re.findall(r"^([a-z]+): \$\(READY\).*\n((?:\t.*\n)+)", text, re.MULTILINE):
+    for name, body in re.findall(r"^([a-z-]+): \$\(READY\).*\n((?:\t.*\n)+)", text, re.MULTILINE):
         lines = [line.strip().removeprefix("@").replace("$(BIN)/", "") for line in body.splitlines()]
         recipes[name] = " && ".join(lines).replace(" $(ARGS)", "").replace('"', "'")
     return recipes

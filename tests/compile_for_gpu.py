@@ -1,0 +1,85 @@
+"""Compile one graph of a published size for a GPU; run as a program, for the sake of a MAX of its own.
+
+    python tests/compile_for_gpu.py SIZE encoder|decoder|alignment [--float16] [--here] [--only-look]
+
+For one that is not there, unless told that it is here.  Prints the artifact it found or made, nothing where it only
+looked in vain.  That the code is right is for the tests marked ``gpu`` to find.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from max import driver
+from max.dtype import DType
+
+sys.path.insert(0, str(Path(__file__).parent))
+from whisper_sizes import SIZES
+
+if TYPE_CHECKING:
+    from engine.devices import Compute
+
+API, ARCHITECTURE = "cuda", "sm_90a"
+N_TIMESTAMPS = 1501
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Compile one graph of a published size for a GPU.")
+    parser.add_argument("size", choices=SIZES)
+    parser.add_argument("graph", choices=("encoder", "decoder", "alignment"))
+    parser.add_argument("--float16", action="store_true", help="in float16, not in bfloat16")
+    parser.add_argument("--here", action="store_true", help="for this machine's GPU, not for an H200 that is not there")
+    parser.add_argument("--only-look", action="store_true", help="compile nothing")
+    arguments = parser.parse_args()
+    if not arguments.here:
+        pretend()
+    path = artifact(arguments.size, arguments.graph, is_float16=arguments.float16, only_look=arguments.only_look)
+    if path.is_file():
+        print(path)
+
+
+def pretend() -> None:
+    """Let MAX see one H200; before it sees any other device."""
+    driver.set_virtual_device_api(API)
+    driver.set_virtual_device_target_arch(ARCHITECTURE)
+    driver.set_virtual_device_count(1)
+
+
+def in_float16(compute: Compute) -> Compute:
+    """Return ``compute`` with graphs in float16, but for what attention reads: its kernel has no float16."""
+    target = replace(compute.target, dtype=DType.float16, cross_dtype=compute.target.cross_kv_dtype)
+    return replace(compute, target=target)
+
+
+def artifact(size: str, graph: str, *, is_float16: bool, only_look: bool) -> Path:
+    """Return where the artifact is kept, made where that was wanted."""
+    from max.engine import InferenceSession
+
+    from engine.alignment_graph import alignment_graph
+    from engine.checkpoints.vocabularies import usual_alignment_heads
+    from engine.compiled import artifact_path, compile_and_keep
+    from engine.devices import choose_compute
+    from engine.graph import SpecialIds, decoder_graph, encoder_graph
+    from engine.networks import artifact_keys
+
+    compute, dims = choose_compute("gpu"), SIZES[size]
+    compute = in_float16(compute) if is_float16 else compute
+    heads, first_timestamp = usual_alignment_heads(dims), dims.n_vocab - N_TIMESTAMPS
+    builders = {
+        "encoder": lambda: encoder_graph(dims, compute.target),
+        "decoder": lambda: decoder_graph(dims, compute.target, SpecialIds(first_timestamp - 2, first_timestamp)),
+        "alignment": lambda: alignment_graph(dims, compute.target, heads),
+    }
+    (key,) = (key for key in artifact_keys(dims, heads, compute) if key[0] == graph)
+    path = artifact_path(*key)
+    if not only_look:
+        compile_and_keep(path, InferenceSession(devices=[compute.device, driver.CPU()]), builders[graph])
+    return path
+
+
+if __name__ == "__main__":
+    main()
