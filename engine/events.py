@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,7 @@ class Hypothesis:
         language_prob: how probable the language is, 0 … 1; None where it was given.
         segments: the text cut at its timestamps, times from the start of the job; one for all of it without.
         rest: what was begun behind the segments and not ended; None where they are all.
-        is_complete: whether the text ends with the time at which speech ended.
+        heard_s: where the next window of a recording begins, seconds from the start of the job; inf behind its end.
     """
 
     tokens: tuple[Token, ...]
@@ -83,7 +84,7 @@ class Hypothesis:
     language_prob: float | None = None
     segments: tuple[Segment, ...] = ()
     rest: Segment | None = None
-    is_complete: bool = False
+    heard_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from engine.events import DecodeJob, Hypothesis, Status, TimedEvent
 from engine.options import StreamingOptions
+from engine.sequential import SequentialTranscriber
 from engine.transcriber import Transcriber
 from stream.audio import AudioChunk, seconds
 from stream.detector import WebRtcDetector
@@ -68,7 +69,7 @@ class _Run:
     ) -> None:
         self._chunks = source.chunks()
         self._model = model
-        self._transcriber = Transcriber(WebRtcDetector(), options)
+        self._transcriber = _transcriber(options)
         self._batch_size, self._patience_s = options.batch_size, options.patience_s
         self._clock = clock
         self._stop = stop
@@ -181,6 +182,10 @@ class _Run:
             await asyncio.wait({self._reading})
         await self._chunks.aclose()
         await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+
+
+def _transcriber(options: StreamingOptions) -> Transcriber | SequentialTranscriber:
+    return SequentialTranscriber(options) if options.sequential else Transcriber(WebRtcDetector(), options)
 
 
 class _ComputeMeter:

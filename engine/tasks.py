@@ -73,13 +73,14 @@ class TaskMaker:
         return sum(n_tokens - 1 <= room for n_tokens in needed)
 
     def _before(self, options: DecodingOptions, previous: tuple[int, ...]) -> tuple[int, ...]:
-        """What stands before the text: hotwords, and as much of the end of prompt and previous text as fits.
+        """What stands before the text: hotwords, the end of the prompt, and as much of the text before as fits.
 
-        As faster-whisper has it, but that hotwords are never cut in two.
+        As faster-whisper has it, but that hotwords are never cut in two, and that the prompt stays where the text
+        before fills all the room: whisper/transcribe.py calls that ``carry_initial_prompt``.
         """
-        words = self._encode(", ".join(options.hotwords[: self.n_prompted(options)]))
-        prompt = [*self._encode(options.prompt), *previous]
-        before = (*words, *prompt[max(0, len(prompt) - self._room(options) + len(words)) :])
+        before = self._encode(", ".join(options.hotwords[: self.n_prompted(options)]))
+        for ids in (self._encode(options.prompt), previous):
+            before += ids[max(0, len(ids) - self._room(options) + len(before)) :]
         return (self._tokenizer.sot_prev, *before) if before else ()
 
     def _room(self, options: DecodingOptions) -> int:

@@ -17,8 +17,6 @@ from collections import deque
 from dataclasses import replace
 from typing import assert_never
 
-import numpy as np
-
 from engine.events import (
     AudioDropped,
     DecodeJob,
@@ -31,7 +29,7 @@ from engine.events import (
 from engine.guards import is_not_speech
 from engine.options import StreamingOptions
 from engine.utterance import Utterance, text_of
-from stream.audio import SAMPLE_RATE, AudioChunk, n_samples, seconds
+from stream.audio import SAMPLE_RATE, AudioChunk, level_dbfs, n_samples, seconds
 from stream.detector import VoiceDetector
 from stream.gate import GateEvent, SpeechClosed, SpeechGate, SpeechOpened, SpeechPaused, SpeechResumed
 from stream.ring import RingBuffer
@@ -39,7 +37,7 @@ from stream.ring import RingBuffer
 _RING_RESERVE_S = 5.0
 """Room in the ring beyond the longest utterance: a pre-roll, and audio that came after a cut was due."""
 
-_LEVEL_SAMPLES = 1600
+LEVEL_SAMPLES = 1600
 """The level is that of the last tenth of a second."""
 
 
@@ -73,9 +71,7 @@ class Transcriber:
     def level_dbfs(self) -> float:
         """Loudness of the last tenth of a second, RMS in dB below full scale; -inf for digital zero."""
         end = self._ring.end_sample
-        last = self._ring.read(max(self._ring.start_sample, end - _LEVEL_SAMPLES), end).astype(np.float64)
-        power = float(np.mean(last**2)) / 32768.0**2 if len(last) else 0.0
-        return 10.0 * float(np.log10(power)) if power > 0 else -np.inf
+        return level_dbfs(self._ring.read(max(self._ring.start_sample, end - LEVEL_SAMPLES), end))
 
     @property
     def lag_s(self) -> float:

@@ -24,6 +24,12 @@ def n_samples(duration_s: float) -> int:
     return round(duration_s * SAMPLE_RATE)
 
 
+def level_dbfs(samples: NDArray[np.int16]) -> float:
+    """Return the loudness of int16 (n_samples,): RMS in dB below full scale; -inf for digital zero and for nothing."""
+    power = float(np.mean(samples.astype(np.float64) ** 2)) / 32768.0**2 if len(samples) else 0.0
+    return 10.0 * float(np.log10(power)) if power > 0 else -np.inf
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AudioChunk:
     """Some consecutive samples of one stream, of any length.

@@ -52,7 +52,7 @@ CORE = {
     "engine/alignment.py", "engine/config.py", "engine/decoding.py", "engine/events.py", "engine/filters.py",
     "engine/guards.py", "engine/hotwords.py",
     "engine/log_mel.py", "engine/options.py", "engine/rules.py", "engine/search.py", "engine/segments.py",
-    "engine/stability.py",
+    "engine/sequential.py", "engine/stability.py",
     "engine/tasks.py", "engine/timings.py",
     "engine/transcriber.py", "engine/utterance.py",
     "ui/terminal/render.py", "ui/terminal/state.py",
