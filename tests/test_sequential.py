@@ -186,8 +186,6 @@ def test_words_go_with_their_segments() -> None:
     words = (WordTiming(" one", 0.5, 0.9, 0.8), WordTiming(" two", 2.0, 2.4, 0.7), WordTiming(" three", 4.0, 4.4, 0.6))
     answer = heard(segment(0, 1, "one"), segment(2, 3, "two"), heard_s=2.4, words=words, rest=segment(3, 9, "three"))
 
-    _, events = hear(30.0, [heard(), heard()])
-    assert not finals(events)
     _, events = hear(32.0, [answer, heard()])
 
     assert [[" one"], [" two"]] == [[word.text for word in final.words] for final in finals(events)]
@@ -232,7 +230,7 @@ def test_an_outcome_nobody_asked_for_is_refused() -> None:
     heard_s=st.lists(st.floats(0.0, 40.0), min_size=1, max_size=10),
     sizes=st.lists(st.integers(1000, 500_000), min_size=1, max_size=10),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_sample_is_heard_however_it_comes(heard_s: list[float], sizes: list[int]) -> None:
     """Windows follow each other without a gap, in any chunks, and the same ones."""
     samples = np.arange(100 * RATE).astype(np.int16)
