@@ -221,6 +221,19 @@ def test_patience_fills_the_batches(n_spoken: int, batches: list[list[int]]) -> 
     assert batches == model.batches
 
 
+def test_a_recording_is_heard_window_after_window() -> None:
+    windows: list[float] = []
+
+    class WindowModel(CountingModel):
+        def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+            windows.extend(len(job.audio) / RATE for job in jobs)
+            return super().decode(jobs)
+
+    run(ListSource(cut(np.tile(SILENCE, 70), lambda: RATE)), WindowModel(), StreamingOptions(sequential=True))
+
+    assert [30.0, 30.0, 10.0] == windows
+
+
 def test_patience_ends_where_nothing_comes() -> None:
     """The source says nothing more, and never ends."""
 
