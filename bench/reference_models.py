@@ -36,7 +36,7 @@ def layers_graph(dims: ModelDimensions, target: Target) -> Graph:
     """The encoder of ``engine.graph``, which tells what every layer makes of the sound."""
     mel_type = TensorType(DType.float32, ["batch", "n_audio_ctx", 2 * dims.n_mels], target.device)
     n_state = dims.n_audio_state
-    with Graph("audio_encoder_layers", input_types=[mel_type]) as graph:
+    with Graph("audio_encoder_layers", input_types=[mel_type], custom_extensions=[graphs.KERNELS]) as graph:
         scope = Scope(target) / "encoder"
         x = ops.gelu(graphs._convolve_pairs(scope / "conv1", graph.inputs[0].tensor, dims.n_mels, n_state))
         x = ops.gelu(graphs._convolve_with_stride_two(scope / "conv2", x, n_state))

@@ -25,6 +25,7 @@ from engine.layers import (
     linear,
     mlp,
     multiply,
+    self_attention,
     split_heads,
 )
 
@@ -58,7 +59,7 @@ def encoder_graph(dims: ModelDimensions, target: Target) -> Graph:
         once.
     """
     mel_type = TensorType(DType.float32, ["batch", "n_audio_ctx", 2 * dims.n_mels], target.device)
-    with Graph("audio_encoder", input_types=[mel_type]) as graph:
+    with Graph("audio_encoder", input_types=[mel_type], custom_extensions=[KERNELS]) as graph:
         root = Scope(target)
         features = audio_encoder(root / "encoder", graph.inputs[0].tensor, dims)
         cross_kv = [
@@ -88,8 +89,7 @@ def encoder_layer(scope: Scope, x: TensorValue, dims: ModelDimensions) -> Tensor
     n_state, n_head = dims.n_audio_state, dims.n_audio_head
     own = scope / "self_attention"
     qkv = linear(own / "qkv", layer_norm(own / "norm", x, n_state), n_state, 3 * n_state)
-    query, key, value = (split_heads(part, n_head) for part in ops.split(qkv, [n_state] * 3, axis=-1))
-    x = x + linear(own / "out", attention(scope.target, query, key, value), n_state, n_state)
+    x = x + linear(own / "out", self_attention(scope.target, qkv, n_head), n_state, n_state)
     return mlp(scope / "mlp", x, n_state)
 
 

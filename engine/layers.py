@@ -150,6 +150,28 @@ def cross_attention(
     return ops.reshape(mixed.tensor, [n_windows, n_queries, int(n_head) * int(d_head)])
 
 
+def self_attention(target: Target, qkv: TensorValue, n_head: int) -> TensorValue:
+    """Scaled dot-product attention of every position to every other, by our own kernel on the CPU.
+
+    Args:
+        target: chooses between the kernels.
+        qkv: (batch, n, 3 * n_state), queries before keys before values, each head after head.
+        n_head: how many heads there are.
+
+    Returns:
+        (batch, n, n_state).
+    """
+    batch, n, n_qkv = qkv.shape
+    n_state = int(n_qkv) // 3
+    if target.is_gpu:
+        query, key, value = (split_heads(part, n_head) for part in ops.split(qkv, [n_state] * 3, axis=-1))
+        return attention(target, query, key, value)
+    mixed = TensorType(target.dtype, [batch, n, n_state], target.device)
+    parameters = {"d_head": n_state // n_head}
+    (mixed,) = ops.custom("max_whisper.attend_to_all", target.device, [qkv], [mixed], parameters=parameters)
+    return mixed.tensor
+
+
 def _gpu_attention(
     query: TensorValue, key: TensorValue, value: TensorValue, mask: TensorValue | None, scale: float
 ) -> TensorValue:

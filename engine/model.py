@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checkpoint import read_checkpoint
+from engine.config import ModelDimensions
 from engine.devices import choose_compute
 from engine.encoded import EncodedAudio
-from engine.errors import OptionError
+from engine.errors import CheckpointError, OptionError
 from engine.events import DecodeJob, Hypothesis
 from engine.filters import TokenFilters
 from engine.graph import SpecialIds
@@ -89,6 +90,7 @@ class WhisperModel:
             checkpoint = read_checkpoint(path)
             tokenizer = Tokenizer(checkpoint.vocabulary)
         check_options(options, tokenizer)
+        check_heads(checkpoint.dimensions)
         ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
         networks = Networks(checkpoint, ids, compute, on_progress, alignment=options.words, timings=timings)
         recognizer = Recognizer(networks, tokenizer, TokenFilters(checkpoint, tokenizer), timings)
@@ -158,6 +160,23 @@ class WhisperModel:
 
     def _hypothesis(self, job: DecodeJob, found: Recognized) -> Hypothesis:
         return self._hypotheses.hypothesis(found, job.options, self._prefix(job), seconds(len(job.audio)))
+
+
+def check_heads(dims: ModelDimensions) -> None:
+    """See that the heads are as wide as those of every Whisper: our kernels rely on it.
+
+    Raises:
+        CheckpointError: they are not.
+    """
+    for part, n_state, n_head in (
+        ("encoder", dims.n_audio_state, dims.n_audio_head),
+        ("decoder", dims.n_text_state, dims.n_text_head),
+    ):
+        if n_state != 64 * n_head:
+            raise CheckpointError(
+                f"The attention heads of the {part} are {n_state // n_head} wide ({n_head} of {n_state}), those of a "
+                "Whisper are 64: this is another model. Choose one that `max-whisper models list` names."
+            )
 
 
 def check_options(options: DecodingOptions, tokenizer: Tokenizer) -> None:

@@ -30,7 +30,7 @@ from small_model import (
 
 from engine import graph as graphs
 from engine.batch_decoder import visibility_mask
-from engine.layers import KERNELS, Scope, Target, attention, linear, multiply, split_heads
+from engine.layers import KERNELS, Scope, Target, attention, linear, multiply, self_attention, split_heads
 from engine.networks import Networks
 
 pytestmark = pytest.mark.max
@@ -100,6 +100,22 @@ def test_the_kernel_multiplies(dtype: DType) -> None:
         x, matrix = RNG.normal(0, 1, (n_rows, n_in)), RNG.normal(0, 1, (n_out, n_in)).astype(dtype.to_numpy())
         (product,) = model.execute(x.astype(np.float32), matrix)
         close(x @ matrix.astype(np.float64).T, product.to_numpy())
+
+
+@pytest.mark.parametrize("spread", [1.0, 30.0])
+def test_the_kernel_attends_to_all(spread: float) -> None:
+    """Lengths below, at and above its tiles; scores so far apart that most probabilities vanish."""
+    state = TensorType(DType.float32, ["batch", "n", 3 * 192], TARGET.device)
+    with Graph("kernel", input_types=[state], custom_extensions=[KERNELS]) as graph:
+        graph.output(self_attention(TARGET, graph.inputs[0].tensor, 3))
+    model = InferenceSession(devices=[CPU()]).load(graph)
+
+    for n in (1, 5, 6, 7, 63, 64, 65, 131):
+        qkv = RNG.normal(0, 1, (2, n, 3 * 192)).astype(np.float32)
+        qkv[:, :, :192] *= spread
+        (mixed,) = model.execute(qkv)
+        for x, found in zip(qkv.astype(np.float64), mixed.to_numpy(), strict=True):
+            close(multi_head_attention(*np.split(x, 3, axis=1), 3)[0], found)
 
 
 def test_a_python_started_by_this_process_keeps_its_environment() -> None:

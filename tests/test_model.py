@@ -7,15 +7,18 @@ the checkpoint's suppressed tokens, and blanks suppressed at the start.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from speech import read_clip
+from whisper_sizes import SIZES
 
+from engine.errors import CheckpointError
 from engine.events import DecodeJob, Hypothesis
-from engine.model import WhisperModel
+from engine.model import WhisperModel, check_heads
 from engine.utterance import text_of
 
 pytestmark = [pytest.mark.max, pytest.mark.weights]
@@ -73,3 +76,10 @@ def test_windows_encoded_together_are_as_alone(model: WhisperModel, monkeypatch:
     for i, one in enumerate(alone):
         for expected, found in zip(one.cross_kv, together.cross_kv, strict=True):
             np.testing.assert_allclose(expected.to_numpy()[0], found.to_numpy()[i], rtol=0, atol=0.02)
+
+
+def test_heads_of_another_width_are_refused() -> None:
+    with pytest.raises(
+        CheckpointError, match=r"heads of the decoder are 32 wide \(12 of 384\), those of a Whisper are 64"
+    ):
+        check_heads(replace(SIZES["tiny"], n_text_head=12))
