@@ -10,8 +10,19 @@ import pytest
 
 from engine.alignment import WordTiming
 from engine.events import AudioDropped, Discarded, Event, Final, Partial, SpeechStarted, Status, TimedEvent
+from engine.segments import Segment
 from ui.formats.event_lines import EventLineWriter, event_fields
 
+SEGMENT = Segment(
+    start_s=0.0,
+    end_s=1.00049,
+    text="ja",
+    tokens=(5, 6),
+    temperature=0.2,
+    avg_logprob=-0.12346,
+    compression_ratio=1.23456,
+    no_speech_prob=0.0001234,
+)
 CASES: list[tuple[Event, dict[str, Any]]] = [
     (SpeechStarted(1, 0.25), {"kind": "speech_started", "utterance": 1, "start": 0.25}),
     (
@@ -20,17 +31,38 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
     ),
     (
         Final(2, "So „far“.", 0.0, 1.23456),
-        {"kind": "final", "utterance": 2, "text": "So „far“.", "language": "en", "start": 0.0, "end": 1.235},
+        {
+            "kind": "final",
+            "utterance": 2,
+            "text": "So „far“.",
+            "language": "en",
+            "start": 0.0,
+            "end": 1.235,
+            "segments": [],
+        },
     ),
     (
-        Final(2, "ja", 0.0, 1.0, "de", (WordTiming(" ja", 0.12345, 0.5, 0.87654),)),
+        Final(2, "ja", 0.0, 1.0, "de", (WordTiming(" ja", 0.12345, 0.5, 0.87654),), (SEGMENT,), 0.98765),
         {
             "kind": "final",
             "utterance": 2,
             "text": "ja",
             "language": "de",
+            "language_probability": 0.988,
             "start": 0.0,
             "end": 1.0,
+            "segments": [
+                {
+                    "start": 0.0,
+                    "end": 1.0,
+                    "text": "ja",
+                    "tokens": [5, 6],
+                    "temperature": 0.2,
+                    "avg_logprob": -0.1235,
+                    "compression_ratio": 1.2346,
+                    "no_speech_prob": 0.000123,
+                }
+            ],
             "words": [{"word": " ja", "start": 0.123, "end": 0.5, "probability": 0.877}],
         },
     ),

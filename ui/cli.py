@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ui.bench.cli import add_bench
+from ui.decoding_arguments import add_decoding, add_sequential, find_contradiction
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_READER_GONE, OutputError, complain, report_crash
 from ui.interrupts import held_interrupts
 from ui.models import add_models_command
@@ -34,6 +35,7 @@ exit codes:
 Ctrl-C stops listening and finishes what was heard; a second one quits.
 """
 
+_TRANSCRIBES = {"file", "mic", "pipe", "demo"}
 _Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; every error a user can cause ends here as one line."""
     _open_closed_streams()
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _arguments(argv)
         # While nothing listens yet, a SIGTERM is a Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         return _run(arguments)
@@ -53,6 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # the program's top
         _explain(error)
         return EXIT_FAILED
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command in _TRANSCRIBES and (problem := find_contradiction(arguments)):
+        parser.error(problem)
+    return arguments
 
 
 def run() -> NoReturn:
@@ -153,6 +163,7 @@ def _add_file(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="any format FFmpeg reads")
     command.add_argument("--paced", action="store_true", help="play at the speed of a microphone, with partials")
     _add_output(command)
+    add_sequential(command)
     _add_model(command)
 
 
@@ -192,23 +203,21 @@ def _add(
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--output", type=Path, metavar="FILE", help="write the transcript there as it comes")
-    command.add_argument("--overwrite", action="store_true", help="replace --output if there is text in it")
-    command.add_argument("--events", metavar="FILE", help="write each event as a JSON line (- for stdout)")
-    command.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+    output = command.add_argument_group("output")
+    output.add_argument("--output", type=Path, metavar="FILE", help="write the transcript there as it comes")
+    output.add_argument("--overwrite", action="store_true", help="replace --output if there is text in it")
+    output.add_argument("--events", metavar="FILE", help="write each event as a JSON line (- for stdout)")
+    output.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:
+    model = command.add_argument_group("model")
     which = "as tiny.en, base, large-v3, distil-large-v3, owner/name on the hub, a folder or a .pt file (tiny.en)"
-    command.add_argument("--model", default="tiny.en", metavar="NAME|PATH", help=which)
-    command.add_argument("--offline", action="store_true", help="download nothing, open no connection")
-    command.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="auto", help="where it runs (auto)")
-    command.add_argument("--language", metavar="CODE", help="what is spoken, as en or de (as heard)")
-    command.add_argument("--translate", action="store_true", help="write English, whatever is spoken")
-    command.add_argument("--prompt", default="", metavar="TEXT", help="names, terms or text before, to be expected")
-    command.add_argument("--beam-size", type=_positive, default=1, metavar="N", help="texts followed at once (1)")
-    command.add_argument("--words", action="store_true", help="tell in --events when each word was said")
-    command.add_argument("--timings", action="store_true", help="print at the end where the time went")
+    model.add_argument("--model", default="tiny.en", metavar="NAME|PATH", help=which)
+    model.add_argument("--offline", action="store_true", help="download nothing, open no connection")
+    model.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="auto", help="where it runs (auto)")
+    model.add_argument("--timings", action="store_true", help="print at the end where the time went")
+    add_decoding(command)
 
 
 def _positive(text: str) -> int:

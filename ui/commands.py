@@ -8,7 +8,6 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,6 +18,7 @@ from engine.options import FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
 from ui.captions import Keeper, Sink, Stdout, caption
+from ui.decoding_arguments import streaming_options
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OutputError, complain
 from ui.formats.event_lines import EventLineWriter
 from ui.formats.text import TextWriter, printable
@@ -71,7 +71,7 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     with _files(arguments, path) as files:
         try:
             model = load_model(arguments)
-            return _caption(Microphone(arguments.device), model, streaming_options(arguments), files, arguments)
+            return _caption(Microphone(arguments.device), model, streaming_options(arguments, LIVE), files, arguments)
         finally:
             if path is not None:
                 _tell_where(path)
@@ -87,7 +87,7 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
     with _files(arguments, None) as files:
         model = load_model(arguments)
         source = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
-        return _caption(source, model, streaming_options(arguments), files, arguments)
+        return _caption(source, model, streaming_options(arguments, LIVE), files, arguments)
 
 
 def demonstrate(arguments: argparse.Namespace) -> int:
@@ -101,7 +101,9 @@ def demonstrate(arguments: argparse.Namespace) -> int:
     source = FileSource(sample_folder() / "sample.flac", paced=not arguments.no_pacing)
     with _files(arguments, None) as files:
         model = load_model(arguments)
-        code = _caption(source, model, streaming_options(arguments), [*files, recorder], arguments, script.duration_s)
+        code = _caption(
+            source, model, streaming_options(arguments, LIVE), [*files, recorder], arguments, script.duration_s
+        )
     if code == EXIT_OK:
         console = Console(stderr=arguments.events == "-")
         is_paced = not arguments.no_pacing
@@ -120,19 +122,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 LIVE = StreamingOptions()
 
 
-def streaming_options(arguments: argparse.Namespace, usual: StreamingOptions = LIVE) -> StreamingOptions:
-    """Return ``usual`` with what the arguments ask of the text."""
-    decoding = replace(
-        usual.decoding,
-        language=arguments.language,
-        translate=arguments.translate,
-        prompt=arguments.prompt,
-        beam_size=arguments.beam_size,
-        words=arguments.words,
-    )
-    return replace(usual, decoding=decoding)
-
-
 def load_model(arguments: argparse.Namespace) -> WhisperModel:
     """Bring up the model the arguments name, showing how far it is."""
     # MAX must be imported on the main thread: it ends its compiler's context on the thread that began it.
@@ -140,7 +129,7 @@ def load_model(arguments: argparse.Namespace) -> WhisperModel:
         from engine.model import WhisperModel
 
     def load(on_progress: OnProgress) -> WhisperModel:
-        options = streaming_options(arguments).decoding
+        options = streaming_options(arguments, LIVE).decoding
         return WhisperModel.load(
             arguments.model,
             device=arguments.compute,

@@ -6,7 +6,9 @@ import json
 import math
 from typing import Any, TextIO, assert_never
 
+from engine.alignment import WordTiming
 from engine.events import AudioDropped, Discarded, Event, Final, Partial, SpeechStarted, Status, TimedEvent
+from engine.segments import Segment
 
 
 class EventLineWriter:
@@ -41,7 +43,7 @@ def _fields(event: Event) -> dict[str, Any]:
             )
         case Final():
             fields = {"kind": "final", "utterance": event.utterance_id, "text": event.text, "language": event.language}
-            return fields | _span(event) | _words(event)
+            return fields | _language_probability(event) | _span(event) | _segments(event) | _words(event)
         case Discarded():
             return {"kind": "discarded", "utterance": event.utterance_id, "reason": event.reason} | _span(event)
         case AudioDropped():
@@ -59,19 +61,39 @@ def _fields(event: Event) -> dict[str, Any]:
             assert_never(event)
 
 
+def _language_probability(event: Final) -> dict[str, float]:
+    return {} if event.language_prob is None else {"language_probability": round(event.language_prob, 3)}
+
+
+def _segments(event: Final) -> dict[str, list[dict[str, Any]]]:
+    return {"segments": [segment_fields(segment) for segment in event.segments]}
+
+
 def _words(event: Final) -> dict[str, list[dict[str, Any]]]:
-    if not event.words:
-        return {}
+    return {"words": [word_fields(word) for word in event.words]} if event.words else {}
+
+
+def segment_fields(segment: Segment) -> dict[str, Any]:
+    """Return the fields of a segment, named as in OpenAI's verbose_json; times in seconds of audio."""
     return {
-        "words": [
-            {
-                "word": word.text,
-                "start": round(word.start_s, 3),
-                "end": round(word.end_s, 3),
-                "probability": round(word.probability, 3),
-            }
-            for word in event.words
-        ]
+        "start": round(segment.start_s, 3),
+        "end": round(segment.end_s, 3),
+        "text": segment.text,
+        "tokens": list(segment.tokens),
+        "temperature": segment.temperature,
+        "avg_logprob": round(segment.avg_logprob, 4),
+        "compression_ratio": round(segment.compression_ratio, 4),
+        "no_speech_prob": round(segment.no_speech_prob, 6),
+    }
+
+
+def word_fields(word: WordTiming) -> dict[str, Any]:
+    """Return the fields of a word; times in seconds of audio."""
+    return {
+        "word": word.text,
+        "start": round(word.start_s, 3),
+        "end": round(word.end_s, 3),
+        "probability": round(word.probability, 3),
     }
 
 

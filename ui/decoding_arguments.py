@@ -1,0 +1,150 @@
+"""What the command line says about decoding, and the options that come of it.
+
+A flag that is not given leaves no trace among the arguments, so that each use keeps its own default.  The flags'
+``dest`` are the fields of ``DecodingOptions`` and ``StreamingOptions``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.options import StreamingOptions
+
+_ABSENT = argparse.SUPPRESS
+
+
+def add_decoding(command: argparse.ArgumentParser) -> None:
+    """Declare what can be asked of the text, for every command that transcribes."""
+    add = partial(command.add_argument_group("decoding").add_argument, default=_ABSENT)
+    add("--language", metavar="CODE", help="what is spoken, as en or de (as heard)")
+    add("--languages", type=_words, metavar="CODE,…", help="those that may be heard (all the model knows)")
+    add("--translate", action="store_true", help="write English, whatever is spoken")
+    add("--prompt", metavar="TEXT", help="text before, or names and terms, to be expected")
+    add("--prefix", metavar="TEXT", help="what the first words are")
+    hotwords = "words likely to be said, the likeliest first; @FILE has one a line"
+    add("--hotwords", type=_hotwords, metavar="WORD,…|@FILE", help=hotwords)
+    add("--suppress-tokens", type=_token_ids, metavar="=ID,…", help="never write these; -1: the model's list (=-1)")
+    add("--beam-size", type=_count, metavar="N", help="texts followed at once (1)")
+    add("--patience", type=_number(0.1, 10), metavar="X", help="beams: until X times as many texts have ended (1)")
+    add("--length-penalty", type=_number(0, 1), metavar="X", help="beams: exponent of the length (the plain mean)")
+    tried = "0 is the likeliest text; more are tried in turn where a text is rejected (0; for recordings 0,0.2 … 1)"
+    add("--temperature", dest="temperatures", type=_temperatures, metavar="T,…", help=tried)
+    add("--best-of", type=_count, metavar="N", help="texts drawn at a temperature above 0 (5)")
+    add("--words", action="store_true", help="tell when each word was said, in --events and .json")
+    add("--timestamps", action="store_true", help="cut the text into segments by Whisper's own timestamps")
+    _add_limits(add)
+
+
+def _add_limits(add: Callable[..., argparse.Action]) -> None:
+    ratio = "reject what compresses better: it repeats itself (2.4)"
+    add("--compression-ratio-limit", type=_limit(1, 100), metavar="X|none", help=ratio)
+    add("--logprob-limit", type=_limit(-100, 0), metavar="X|none", help="reject what is less probable (-1)")
+    silence = "what was rejected is silence where no speech is more probable than that (0.6)"
+    add("--no-speech-limit", type=_limit(0, 1), metavar="X|none", help=silence)
+
+
+def add_sequential(command: argparse.ArgumentParser) -> None:
+    """Declare what can be asked for recordings alone."""
+    add = partial(command.add_argument_group("recordings").add_argument, default=_ABSENT)
+    windows = "window after window, as OpenAI's program, instead of cut at pauses; slower"
+    add("--sequential", action="store_true", help=windows)
+    forgets = "with --sequential: do not tell a window the text before it"
+    add("--no-previous-text", dest="condition_on_previous_text", action="store_false", help=forgets)
+
+
+def find_contradiction(arguments: argparse.Namespace) -> str | None:
+    """Return what of the arguments cannot be done together, naming the flags; None where all can."""
+    given = vars(arguments)
+    temperatures: tuple[float, ...] = given.get("temperatures", (0.0, 1.0) if _is_recording(arguments) else (0.0,))
+    has_beams, languages = given.get("beam_size", 1) > 1, given.get("languages", ())
+    is_foreign = bool(languages) and given.get("language", languages[0]) not in languages
+    impossible = {
+        "--beam-size needs a --temperature of 0: at any other, texts are drawn": has_beams and 0 not in temperatures,
+        "--patience needs a --beam-size of at least 2": "patience" in given and not has_beams,
+        "--length-penalty needs a --beam-size of at least 2": "length_penalty" in given and not has_beams,
+        "--best-of needs a --temperature above 0: at 0 there is one likeliest text": "best_of" in given
+        and not any(temperatures),
+        f"--language {given.get('language')} is not among --languages {','.join(languages)}": is_foreign,
+        "--sequential needs the whole recording: not with --paced": "sequential" in given and given["paced"],
+        "--no-previous-text needs --sequential: pieces between pauses stand alone anyway": "sequential" not in given
+        and "condition_on_previous_text" in given,
+    }
+    return next((problem for problem, is_so in impossible.items() if is_so), None)
+
+
+def _is_recording(arguments: argparse.Namespace) -> bool:
+    return arguments.command == "file" and not arguments.paced
+
+
+def streaming_options(arguments: argparse.Namespace, usual: StreamingOptions) -> StreamingOptions:
+    """Return ``usual`` with what the arguments ask of the text."""
+    given, here = vars(arguments), {"sequential", "condition_on_previous_text"}
+    asked = {field.name: given[field.name] for field in fields(usual.decoding) if field.name in given}
+    more: dict[str, Any] = {name: given[name] for name in here & given.keys()}
+    return replace(usual, decoding=replace(usual.decoding, **asked), **more)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
+    return int(text)
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = most + 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be a number between {least:g} and {most:g}, got {text}")
+        return value
+
+    return number
+
+
+def _limit(least: float, most: float) -> Callable[[str], float | None]:
+    number = _number(least, most)
+
+    def limit(text: str) -> float | None:
+        return None if text == "none" else number(text)
+
+    return limit
+
+
+def _temperatures(text: str) -> tuple[float, ...]:
+    return tuple(_number(0, 2)(part) for part in text.split(","))
+
+
+def _token_ids(text: str) -> tuple[int, ...]:
+    ids = [part.strip() for part in text.split(",")] if text else []
+    if not all(id == "-1" or id.isdecimal() for id in ids):
+        raise argparse.ArgumentTypeError(f"must be token ids, or -1 for the model's own list, got {text}")
+    return tuple(map(int, ids))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise argparse.ArgumentTypeError(f"must name at least one, got {text!r}")
+    return words
+
+
+def _hotwords(text: str) -> tuple[str, ...]:
+    if not text.startswith("@"):
+        return _words(text)
+    try:
+        lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise argparse.ArgumentTypeError(f"cannot read {text[1:]}: {reason}") from error
+    words = tuple(line.strip() for line in lines if line.strip())
+    if not words:
+        raise argparse.ArgumentTypeError(f"{text[1:]} has no word in it")
+    return words
