@@ -55,7 +55,9 @@ def our_layers(checkpoint: Checkpoint, mel: Array) -> list[Array]:
     session = InferenceSession(devices=[CPU()])
     path = artifact_path("encoder-layers", repr(dims), compute.identity, Path(__file__).read_text(encoding="utf-8"))
     compiled = compile_and_keep(path, session, lambda: layers_graph(dims, compute.target))
-    model = session.init(compiled, weights_registry=dict(checkpoint.weights))
+    model = session.init(
+        compiled, weights_registry={name: np.asarray(w, np.float32) for name, w in checkpoint.weights.items()}
+    )
     pairs = np.ascontiguousarray(mel.T).reshape(1, mel.shape[1] // 2, 2 * mel.shape[0])
     return [output.to_numpy() for output in model.execute(pairs)]
 
