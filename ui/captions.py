@@ -23,22 +23,40 @@ class Sink(Protocol):
         """Take one event."""
 
 
+class FileSink(Sink, Protocol):
+    """A sink that owns a file."""
+
+    def close(self) -> None:
+        """Write what is still to be written, and close the file."""
+
+
 class Keeper:
     """Guards a sink that writes to disk: when it fails, that is said once and the captions go on without it."""
 
-    def __init__(self, sink: Sink, name: str) -> None:
-        self._sink: Sink | None = sink
+    def __init__(self, sink: FileSink, name: str) -> None:
+        self._sink = sink
         self._name = name
+        self._has_failed = False
 
     def show(self, timed: TimedEvent) -> None:
         """Pass one event on."""
-        if self._sink is None:
-            return
+        if not self._has_failed:
+            with self._told():
+                self._sink.show(timed)
+
+    def close(self) -> None:
+        """Close the sink."""
+        with self._told():
+            self._sink.close()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            self._sink.show(timed)
+            yield
         except OSError as error:
-            self._sink = None
-            complain(f"{self._name} is no longer written ({error.strerror}): make room there.  The captions go on.")
+            if not self._has_failed:
+                complain(f"{self._name} is no longer written ({error.strerror}): make room there.  The captions go on.")
+            self._has_failed = True
 
 
 class Stdout:

@@ -204,7 +204,8 @@ def _add(
 
 def _add_output(command: argparse.ArgumentParser) -> None:
     output = command.add_argument_group("output")
-    output.add_argument("--output", type=Path, metavar="FILE", help="write the transcript there as it comes")
+    form = "write the transcript there as it comes: text, or by its suffix .srt, .vtt (cut between words) or .json"
+    output.add_argument("--output", type=Path, metavar="FILE", help=form)
     output.add_argument("--overwrite", action="store_true", help="replace --output if there is text in it")
     output.add_argument("--events", metavar="FILE", help="write each event as a JSON line (- for stdout)")
     output.add_argument("--plain", action="store_true", help="plain lines even on a terminal")

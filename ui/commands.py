@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -17,11 +17,12 @@ from rich.text import Text
 from engine.options import FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
-from ui.captions import Keeper, Sink, Stdout, caption
+from ui.captions import FileSink, Keeper, Sink, Stdout, caption
 from ui.decoding_arguments import streaming_options
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OutputError, complain
 from ui.formats.event_lines import EventLineWriter
-from ui.formats.text import TextWriter, printable
+from ui.formats.text import printable
+from ui.formats.transcripts import transcript_writer
 from ui.interrupts import held_interrupts
 from ui.loading import load_with_progress
 from ui.paths import new_transcript_path
@@ -214,24 +215,21 @@ def _files(arguments: argparse.Namespace, default_path: Path | None) -> Iterator
         sinks: list[Sink] = []
         if arguments.events is not None and arguments.events != "-":
             with _named(arguments.events):
-                out = stack.enter_context(_event_file(Path(arguments.events)))
-            sinks.append(Keeper(EventLineWriter(out), arguments.events))
+                out = Path(arguments.events).open("w", encoding="utf-8")  # noqa: SIM115  # the keeper closes it
+            sinks.append(_kept(EventLineWriter(out), arguments.events, stack))
         path = arguments.output or default_path
         if path is not None:
+            task = "translate" if "translate" in arguments else "transcribe"
             with _named(path):
-                writer = stack.enter_context(contextlib.closing(TextWriter(path, overwrite=arguments.overwrite)))
-            sinks.append(Keeper(writer, str(path)))
+                writer = transcript_writer(path, task=task, overwrite=arguments.overwrite)
+            sinks.append(_kept(writer, str(path), stack))
         yield sinks
 
 
-@contextlib.contextmanager
-def _event_file(path: Path) -> Iterator[TextIO]:
-    out = path.open("w", encoding="utf-8")
-    try:
-        yield out
-    finally:
-        with contextlib.suppress(OSError):  # every line was flushed; one that failed was told about then
-            out.close()
+def _kept(sink: FileSink, name: str, stack: contextlib.ExitStack) -> Keeper:
+    keeper = Keeper(sink, name)
+    stack.callback(keeper.close)
+    return keeper
 
 
 @contextlib.contextmanager

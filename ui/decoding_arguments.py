@@ -64,6 +64,8 @@ def find_contradiction(arguments: argparse.Namespace) -> str | None:
     temperatures: tuple[float, ...] = given.get("temperatures", (0.0, 1.0) if _is_recording(arguments) else (0.0,))
     has_beams, languages = given.get("beam_size", 1) > 1, given.get("languages", ())
     is_foreign = bool(languages) and given.get("language", languages[0]) not in languages
+    output, n_paths = arguments.output, len(given.get("paths", ()))
+    is_whole = output is not None and output.suffix.lower() in {".srt", ".vtt", ".json"}
     impossible = {
         "--beam-size needs a --temperature of 0: at any other, texts are drawn": has_beams and 0 not in temperatures,
         "--patience needs a --beam-size of at least 2": "patience" in given and not has_beams,
@@ -72,6 +74,7 @@ def find_contradiction(arguments: argparse.Namespace) -> str | None:
         and not any(temperatures),
         f"--language {given.get('language')} is not among --languages {','.join(languages)}": is_foreign,
         "--sequential needs the whole recording: not with --paced": "sequential" in given and given["paced"],
+        f"--output {output} takes one recording, not {n_paths}": n_paths > 1 and is_whole,
         "--no-previous-text needs --sequential: pieces between pauses stand alone anyway": "sequential" not in given
         and "condition_on_previous_text" in given,
     }
@@ -86,6 +89,8 @@ def streaming_options(arguments: argparse.Namespace, usual: StreamingOptions) ->
     """Return ``usual`` with what the arguments ask of the text."""
     given, here = vars(arguments), {"sequential", "condition_on_previous_text"}
     asked = {field.name: given[field.name] for field in fields(usual.decoding) if field.name in given}
+    if arguments.output is not None and arguments.output.suffix.lower() in {".srt", ".vtt"}:
+        asked["words"] = True  # cues are cut between words
     more: dict[str, Any] = {name: given[name] for name in here & given.keys()}
     return replace(usual, decoding=replace(usual.decoding, **asked), **more)
 

@@ -40,6 +40,32 @@ def test_a_bad_file_costs_the_exit_code_and_not_the_others(capfd: pytest.Capture
     assert err == f"max-whisper: {tmp_path / 'none.mp3'} does not exist: check the name and the folder\n"
 
 
+def test_the_suffix_says_what_is_written(tmp_path: Path) -> None:
+    for name in ("talk.srt", "talk.vtt", "talk.json", "talk.txt"):
+        assert main(["file", str(SAMPLE), "--output", str(tmp_path / name), "--translate"]) == 0
+
+    assert (tmp_path / "talk.txt").read_text() == RECORDING_TEXT
+    transcript = json.loads((tmp_path / "talk.json").read_text())
+    assert ("translate", RECORDING_TEXT.split()) == (transcript["task"], transcript["text"].split())
+    assert 39.0 <= transcript["duration"] < 40.0
+    for name in ("talk.srt", "talk.vtt"):
+        blocks = (tmp_path / name).read_text().removeprefix("WEBVTT\n\n").strip().split("\n\n")
+        assert RECORDING_TEXT.split() == " ".join(block.split(" --> ")[1].split("\n", 1)[1] for block in blocks).split()
+
+
+@needs_full_disk
+@pytest.mark.parametrize("suffix", [".srt", ".vtt", ".json"])
+def test_a_full_disk_is_told_whatever_is_written(
+    suffix: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / f"talk{suffix}"
+    path.symlink_to("/dev/full")
+    assert main(["file", str(SAMPLE), "--output", str(path)]) == 0
+    out, err = capfd.readouterr()
+    assert "No space left on device" in err
+    assert out == RECORDING_TEXT
+
+
 def test_no_good_file_needs_no_model(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "load_model", lambda arguments: pytest.fail("loaded"))
     assert main(["file", str(tmp_path / "none.mp3")]) == 1

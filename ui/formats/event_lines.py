@@ -26,6 +26,14 @@ class EventLineWriter:
         self._out.write(json.dumps(event_fields(timed), ensure_ascii=False) + "\n")
         self._out.flush()
 
+    def close(self) -> None:
+        """Close what it writes to.
+
+        Raises:
+            OSError: the disk is full, or the reader has gone.
+        """
+        self._out.close()
+
 
 def event_fields(timed: TimedEvent) -> dict[str, Any]:
     """Return the fields of one line; times in seconds, rounded to a millisecond."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from pathlib import Path
-from stat import S_ISREG
 
 from engine.events import Final, TimedEvent
+from ui.formats.kept_file import KeptFile
 
 _JOINERS = "\u200c\u200d"
 """Unseen, but some scripts are misspelt without them."""
@@ -23,12 +22,7 @@ class TextWriter:
             FileExistsError: there is text in it already, and ``overwrite`` is off.
             OSError: it cannot be written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not overwrite and path.is_file() and path.stat().st_size > 0:
-            raise FileExistsError(path)
-        # Unbuffered: a line that could not be written must not come back when the file is closed.
-        self._file = path.open("wb", buffering=0)
-        self._is_on_disk = S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        self._file = KeptFile(path, overwrite=overwrite)
 
     def show(self, timed: TimedEvent) -> None:
         """Write a final; every other event is none of this file's business.
@@ -36,13 +30,8 @@ class TextWriter:
         Raises:
             OSError: the disk is full, or gone.
         """
-        if not isinstance(timed.event, Final):
-            return
-        line = (printable(timed.event.text) + "\n").encode()
-        while line:
-            line = line[self._file.write(line) :]
-        if self._is_on_disk:
-            os.fsync(self._file.fileno())
+        if isinstance(timed.event, Final):
+            self._file.append(printable(timed.event.text) + "\n")
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,122 @@
+"""A final cut into cues, as subtitles show them: short enough to be read, cut where the speech is. Pure.
+
+Two lines of 42 columns and at most 7 s, as Netflix's Timed Text Style Guide has it for English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from engine.alignment import WordTiming
+from engine.events import Final
+from ui.formats.text import printable
+
+LINE_COLUMNS = 42
+"""A wide character takes two."""
+LONGEST_S = 7.0
+SHORTEST_S = 1.0
+"""A cue stays at least so long, where nothing comes after it."""
+_FEWEST_COLUMNS = 28
+"""A cue is cut earlier than it must be only if so much is in it."""
+_PAUSE_S = 0.3
+_LONG_PAUSE_S = 2.0
+"""No cue stands through a longer silence."""
+_FRAME_S = 0.04
+_SENTENCE_ENDS, _CLAUSE_ENDS = tuple(".!?…。！？"), tuple(",;:—–、，；：")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What is shown at once.
+
+    Attributes:
+        start_s: seconds of audio.
+        end_s: the same.
+        lines: one or two, without line breaks or controls; wider than they should be only where a word is.
+    """
+
+    start_s: float
+    end_s: float
+    lines: tuple[str, ...]
+
+
+def cues_of(final: Final, not_before_s: float = 0.0) -> list[Cue]:
+    """Return the cues of ``final`` in order; none begins before ``not_before_s`` or the end of the one before.
+
+    Where no word times are known, the words of a segment share its time.
+    """
+    groups = _groups(final.words or _guessed_words(final))
+    cues: list[Cue] = []
+    for i, group in enumerate(groups):
+        start_s = max(group[0].start_s, cues[-1].end_s if cues else not_before_s)
+        until_s = groups[i + 1][0].start_s if i + 1 < len(groups) else final.end_s
+        end_s = max(group[-1].end_s, min(start_s + SHORTEST_S, until_s), start_s + _FRAME_S)
+        cues.append(Cue(start_s, end_s, _lines(group)))
+    return cues
+
+
+def _guessed_words(final: Final) -> list[WordTiming]:
+    """The words of each segment, as long as their letters are many."""
+    spans = [(s.text, s.start_s, s.end_s) for s in final.segments] or [(final.text, final.start_s, final.end_s)]
+    words: list[WordTiming] = []
+    for text, start_s, end_s in spans:
+        letter_s, at_s = (end_s - start_s) / max(1, len("".join(text.split()))), start_s
+        for word in text.split():
+            words.append(WordTiming(f" {word}", at_s, at_s + letter_s * len(word), 1.0))
+            at_s = words[-1].end_s
+    return words
+
+
+def _groups(words: Sequence[WordTiming]) -> list[list[WordTiming]]:
+    groups, rest = [], list(words)
+    while rest:
+        n = _best_cut(rest)
+        groups.append(rest[:n])
+        rest = rest[n:]
+    return groups
+
+
+def _best_cut(words: Sequence[WordTiming]) -> int:
+    """After how many words to cut: as late as can be, at the best place among those with enough text before."""
+    most = _n_that_fit(words)
+    if most == len(words):
+        return most
+    enough = [n for n in range(1, most) if cell_len(_text(words[:n])) >= _FEWEST_COLUMNS]
+    return max([*enough, most], key=lambda n: (_fitness(words, n), n))
+
+
+def _fitness(words: Sequence[WordTiming], n: int) -> int:
+    """How good it is to cut after ``n`` words: a long silence, the end of a sentence, of a clause, a pause, nothing."""
+    end, pause_s = words[n - 1].text.rstrip("\"'”’»)]"), words[n].start_s - words[n - 1].end_s
+    reasons = (pause_s > _LONG_PAUSE_S, end.endswith(_SENTENCE_ENDS), end.endswith(_CLAUSE_ENDS), pause_s >= _PAUSE_S)
+    return len(reasons) - reasons.index(True) if any(reasons) else 0
+
+
+def _n_that_fit(words: Sequence[WordTiming]) -> int:
+    """How many of the first words one cue may hold: one at least."""
+    for n in range(1, len(words)):
+        is_long = words[n].end_s - words[0].start_s > LONGEST_S
+        if is_long or words[n].start_s - words[n - 1].end_s > _LONG_PAUSE_S or _best_split(words[: n + 1]) is None:
+            return n
+    return len(words)
+
+
+def _best_split(words: Sequence[WordTiming]) -> int | None:
+    """After how many words the second line begins, so that both fit and are most alike; 0 for one line."""
+    if cell_len(_text(words)) <= LINE_COLUMNS:
+        return 0
+    widths = {n: (cell_len(_text(words[:n])), cell_len(_text(words[n:]))) for n in range(1, len(words))}
+    fitting = [n for n, both in widths.items() if max(both) <= LINE_COLUMNS]
+    return min(fitting, key=lambda n: abs(widths[n][0] - widths[n][1]), default=None)
+
+
+def _lines(words: Sequence[WordTiming]) -> tuple[str, ...]:
+    n = _best_split(words)
+    return (_text(words[:n]), _text(words[n:])) if n else (_text(words),)
+
+
+def _text(words: Sequence[WordTiming]) -> str:
+    return " ".join(printable("".join(word.text for word in words)).split())
