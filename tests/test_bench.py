@@ -13,6 +13,7 @@ import pytest
 from reference_whisper import random_weights
 from rich.console import Console
 from test_reference_whisper import DIMENSIONS
+from test_tokenizer import SMALL
 
 from engine.checkpoint import Checkpoint
 from engine.checkpoints.names import OPENAI, under_their_names
@@ -21,6 +22,7 @@ from ui.bench.cli import _peers
 from ui.bench.measure import Figures, measure_parts, measure_recordings, measure_starts
 from ui.bench.peers.conversions import write_arrays, write_ggml
 from ui.bench.peers.environment import PeerError
+from ui.bench.peers.tokenizer_json import tokenizer_fields
 from ui.bench.programs import PEERS
 from ui.bench.recordings import Recording, read_recordings, score
 from ui.bench.tables import tables_of
@@ -194,3 +196,15 @@ def test_arrays_keep_the_weights_and_the_dimensions() -> None:
     arrays = np.load(file)
     assert 20 == arrays["dims.n_audio_ctx"]
     assert np.array_equal(WEIGHTS["decoder.positions"], arrays["decoder.positional_embedding"])
+
+
+def test_the_tokenizer_of_faster_whisper_knows_what_was_merged() -> None:
+    fields = tokenizer_fields(SMALL, SMALL.index("<|endoftext|>"))
+
+    assert fields["model"]["merges"] == [
+        ("h", "e"), ("l", "l"), ("he", "ll"), ("hell", "o"), ("Ġ", "he"), ("Ġ", "hello")
+    ]  # fmt: skip
+    assert SMALL == [*fields["model"]["vocab"], *(token["content"] for token in fields["added_tokens"])]
+    assert SMALL.index("<|en|>") == next(
+        token["id"] for token in fields["added_tokens"] if token["content"] == "<|en|>"
+    )

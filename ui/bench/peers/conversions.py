@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from engine.checkpoints.stored import Weight
 from engine.log_mel import mel_filters
 from engine.packaged import checkpoint_folder
 from engine.tokenizer import Tokenizer
+from ui.bench.peers.tokenizer_json import tokenizer_fields
 from ui.paths import bench_folder
 
 _GGML_MAGIC = 0x67676D6C
@@ -24,13 +26,27 @@ _IN_FLOAT32 = {"encoder.positional_embedding", "decoder.positional_embedding"}
 
 def weights_for(form: str, which: str) -> Path:
     """Return checkpoint ``which`` as "folder" (CTranslate2's), "ggml" (whisper.cpp's) or "pt" (openai-whisper's)."""
-    if form == "folder":
-        return checkpoint_folder(which)
     folder = bench_folder() / "weights"
+    if form == "folder":
+        found = checkpoint_folder(which)
+        return found if (found / "tokenizer.json").is_file() else _with_tokenizer(found, folder / which)
     folder.mkdir(parents=True, exist_ok=True)
     if form == "ggml":
         return _made(folder / f"{which}.ggml-f16.bin", which, write_ggml)
     return _made(folder / f"{which}.npz", which, write_arrays).with_suffix(".pt")
+
+
+def _with_tokenizer(found: Path, folder: Path) -> Path:
+    """Return a folder like ``found`` that holds a tokenizer too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in found.iterdir():
+        link = folder / path.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.resolve())
+    vocabulary = read_checkpoint(found).vocabulary
+    fields = tokenizer_fields(vocabulary, Tokenizer(vocabulary).eot)
+    (folder / "tokenizer.json").write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8")
+    return folder
 
 
 def _made(path: Path, which: str, write: Callable[[Checkpoint, BinaryIO], None]) -> Path:
