@@ -22,9 +22,8 @@ from engine.rules import UNRESTRICTED, FilteredText
 from engine.search import Vocabulary, decode_by_sampling, decode_with_beams
 from engine.tasks import TaskMaker, Window
 from engine.timings import NO_TIMINGS, Observer
-from engine.tokenizer import Tokenizer
+from engine.tokenizer import WITHOUT_SPACES, Tokenizer
 
-_WITHOUT_SPACES = {"zh", "ja", "th", "lo", "my", "yue"}
 _SEED = 0
 """Sampling is random to the model and the same every time to the user."""
 
@@ -190,7 +189,7 @@ class Recognizer:
         prompt = tokenizer.sot_sequence(found.language, translate=window.options.translate)
         scores = self.networks.align(encoded, [*prompt, *ids, tokenizer.eot])[:, :, : window.n_positions]
         logprobs = [*[0.0] * len(window.prefix), *(logprob for _, logprob in text)]
-        by_spaces = found.language not in _WITHOUT_SPACES
+        by_spaces = found.language not in WITHOUT_SPACES
         return tuple(align_words(scores, [*map(tokenizer.token_bytes, ids)], logprobs, by_spaces=by_spaces))
 
     def _recognized(self, text: DecodedText, temperature: float, language: str, language_prob: float) -> Recognized:

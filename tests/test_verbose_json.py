@@ -51,7 +51,7 @@ def test_everything_verbose_json_has(tmp_path: Path) -> None:
     values |= {"no_speech_prob": 0.125}
     assert read(path) == {
         "task": "translate",
-        "language": "de",
+        "language": "german",
         "duration": 70.0,
         "text": "Eins, „zwei“. Drei.",
         "segments": [
@@ -60,6 +60,17 @@ def test_everything_verbose_json_has(tmp_path: Path) -> None:
         ],
         "words": [{"word": " Eins,", "start": 1.5, "end": 2.0, "probability": 0.75}],
     }
+
+
+@pytest.mark.parametrize(("task", "text"), [("transcribe", "一。二。"), ("translate", "一。 二。")])
+def test_japanese_has_no_spaces_and_its_translation_has(task: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    writer = VerboseJsonWriter(path, task=task)
+    for sentence in ("一。", "二。"):
+        writer.show(TimedEvent(0.0, Final(1, sentence, 0.0, 1.0, "ja")))
+    writer.close()
+
+    assert ("japanese", text) == (read(path)["language"], read(path)["text"])
 
 
 def test_is_whole_before_during_and_after(tmp_path: Path) -> None:

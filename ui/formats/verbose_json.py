@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.events import Final, Status, TimedEvent
+from engine.tokenizer import WITHOUT_SPACES
 from ui.formats.event_lines import segment_fields, word_fields
 from ui.formats.kept_file import make_room_for
+from ui.formats.languages import LANGUAGE_NAMES
 
 _SHARE_UNWRITTEN = 20
 """The file is written anew when one in so many segments is not in it yet: all of it takes time in proportion."""
@@ -18,9 +20,9 @@ _SHARE_UNWRITTEN = 20
 class VerboseJsonWriter:
     """Keeps all finals in a file that is one valid JSON object at any moment.
 
-    Its fields: ``task``, ``language`` (Whisper's code, of the first final), ``duration`` (seconds of audio heard),
-    ``text``, ``segments`` and, where there are some, ``words``.  A segment's ``seek`` is where the piece of audio it
-    was heard in begins, in 10 ms; all else as in docs/events.md.
+    Its fields: ``task``, ``language`` (its English name, that of the first final), ``duration`` (seconds of audio
+    heard), ``text``, ``segments`` and, where there are some, ``words``.  A segment's ``seek`` is where the piece of
+    audio it was heard in begins, in 10 ms; all else as in docs/events.md.
     """
 
     def __init__(self, path: Path, *, task: str, overwrite: bool = False) -> None:
@@ -87,11 +89,12 @@ class VerboseJsonWriter:
         self._n_unwritten = 0
 
     def _fields(self) -> dict[str, Any]:
+        is_unspaced = self._language in WITHOUT_SPACES and self._task == "transcribe"
         return {
             "task": self._task,
-            "language": self._language,
+            "language": LANGUAGE_NAMES.get(self._language, self._language),
             "duration": round(self._duration_s, 3),
-            "text": " ".join(self._texts),
+            "text": ("" if is_unspaced else " ").join(self._texts),
             "segments": self._segments,
         } | ({"words": self._words} if self._words else {})
 
