@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -13,6 +13,7 @@ from engine.alignment import WordTiming
 from engine.events import Final
 from engine.segments import Segment
 from ui.formats.cues import LINE_COLUMNS, LONGEST_S, SHORTEST_S, Cue, cues_of
+from ui.formats.text import printable
 
 
 def final_of(words: list[tuple[str, float, float]]) -> Final:
@@ -41,10 +42,11 @@ words = st.lists(
         st.booleans(),
     ),
     min_size=1,
-    max_size=60,
+    max_size=25,
 )
 
 
+@settings(max_examples=40)
 @given(words=words, start_s=st.floats(0, 100), not_before_s=st.floats(0, 110))
 def test_whatever_is_said(words: list[tuple[str, float, float, bool]], start_s: float, not_before_s: float) -> None:
     at_s, said = start_s, []
@@ -59,7 +61,7 @@ def test_whatever_is_said(words: list[tuple[str, float, float, bool]], start_s: 
     assert cues[0].start_s >= not_before_s
     assert all(cue.start_s < cue.end_s for cue in cues)
     assert all(one.end_s <= following.start_s for one, following in pairwise(cues))
-    widest = max(cell_len(text) for text, *_ in words)
+    widest = max(cell_len(printable(text)) for text, *_ in words)
     assert all(cell_len(line) <= max(LINE_COLUMNS, widest + 1) for cue in cues for line in cue.lines)
     assert all(1 <= len(cue.lines) <= 2 for cue in cues)
 
@@ -113,6 +115,24 @@ def test_a_script_without_spaces_is_cut_by_its_width() -> None:
 
     assert "日本語の字幕は幅で切る。" * 4 == "".join(line for cue in cues for line in cue.lines)
     assert "。" == cues[0].lines[-1][-1]
+
+
+def test_without_word_times_a_script_without_spaces_is_cut_by_its_width() -> None:
+    cues = cues_of(Final(1, "日本語の字幕は幅で切る。" * 11, 10.0, 30.0))
+
+    assert "日本語の字幕は幅で切る。" * 11 == "".join(line for cue in cues for line in cue.lines)
+    assert all(cell_len(line) <= LINE_COLUMNS for cue in cues for line in cue.lines)
+    assert (10.0, 30.0) == (cues[0].start_s, pytest.approx(cues[-1].end_s))
+
+
+def test_a_word_that_lasts_too_long_goes_before_it_ends() -> None:
+    assert [LONGEST_S] == [cue.end_s - cue.start_s for cue in cues_of(final_of([(" So", 1.0, 13.0)]))]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b"])
+def test_what_cannot_be_seen_is_no_cue(text: str) -> None:
+    assert [] == cues_of(Final(1, text, 0.0, 1.0))
+    assert [] == cues_of(final_of([(text, 0.0, 1.0)]))
 
 
 def test_without_word_times_the_words_share_the_time_of_their_segment() -> None:

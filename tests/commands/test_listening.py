@@ -88,6 +88,7 @@ def test_ctrl_c_while_nothing_arrives(run_pipe: RunPipe, capfd: pytest.CaptureFi
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_other_files(load: Load, capfd: pytest.CaptureFixture[str]) -> None:
     load(CountingModel(signalling(signal.SIGINT, n_times=1)))
     assert main(["file", "--paced", str(SAMPLE), str(SAMPLE)]) == 130

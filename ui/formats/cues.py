@@ -48,12 +48,13 @@ def cues_of(final: Final, not_before_s: float = 0.0) -> list[Cue]:
 
     Where no word times are known, the words of a segment share its time.
     """
-    groups = _groups(final.words or _guessed_words(final))
+    groups = [group for group in _groups(final.words or _guessed_words(final)) if _text(group)]
     cues: list[Cue] = []
     for i, group in enumerate(groups):
         start_s = max(group[0].start_s, cues[-1].end_s if cues else not_before_s)
         until_s = groups[i + 1][0].start_s if i + 1 < len(groups) else final.end_s
-        end_s = max(group[-1].end_s, min(start_s + SHORTEST_S, until_s), start_s + _FRAME_S)
+        spoken_s = min(group[-1].end_s, start_s + LONGEST_S)
+        end_s = max(spoken_s, min(start_s + SHORTEST_S, until_s), start_s + _FRAME_S)
         cues.append(Cue(start_s, end_s, _lines(group)))
     return cues
 
@@ -64,10 +65,15 @@ def _guessed_words(final: Final) -> list[WordTiming]:
     words: list[WordTiming] = []
     for text, start_s, end_s in spans:
         letter_s, at_s = (end_s - start_s) / max(1, len("".join(text.split()))), start_s
-        for word in text.split():
-            words.append(WordTiming(f" {word}", at_s, at_s + letter_s * len(word), 1.0))
+        for part in (part for word in text.split() for part in _parts(word)):
+            words.append(WordTiming(part, at_s, at_s + letter_s * len(part.strip()), 1.0))
             at_s = words[-1].end_s
     return words
+
+
+def _parts(word: str) -> list[str]:
+    """A word with its space; in a script without spaces, what is between two of them letter by letter."""
+    return [f" {word}"] if cell_len(word) <= LINE_COLUMNS else [f" {word[0]}", *word[1:]]
 
 
 def _groups(words: Sequence[WordTiming]) -> list[list[WordTiming]]:

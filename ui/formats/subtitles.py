@@ -37,6 +37,8 @@ class SubtitleWriter:
         if not isinstance(timed.event, Final):
             return
         cues = cues_of(timed.event, self._end_s)
+        if not cues:
+            return
         blocks = [self._block(cue, self._n_cues + n) for n, cue in enumerate(cues, start=1)]
         self._n_cues += len(cues)
         self._end_s = cues[-1].end_s
