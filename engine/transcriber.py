@@ -129,7 +129,7 @@ class Transcriber:
             return []
         self._jobs = due[:1]
         if due and due[0].is_final:
-            # Together they are encoded in the context of the longest: what differs in length is wasted.
+            # In a batch all texts wait for the longest, and on a GPU all are encoded in its context.
             finals = [job for job in due if job.is_final]
             self._jobs = sorted(finals, key=lambda job: abs(len(job.audio) - len(due[0].audio)))[:most]
         return list(self._jobs)
