@@ -16,6 +16,9 @@ from engine.errors import CheckpointError
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 """Marks bfloat16, which numpy has not: the upper half of a float32."""
 
+_BLOCK = 65_536
+"""Numbers looked at at once."""
+
 Array = NDArray[np.generic]
 Tensors = Mapping[str, Array]
 Weight = NDArray[np.floating]
@@ -87,9 +90,11 @@ def joined_weight(which: str, parts: tuple[Array, ...], shape: tuple[int, ...]) 
 
 
 def _is_finite(values: Weight) -> bool:
-    """Held against the exponent that stands for no number: numpy compares halves slowly."""
+    """Held against the exponent that stands for no number, in blocks that stay in the cache: halves compare slowly."""
     exponent = np.uint16(0x7C00) if values.dtype == np.float16 else np.uint32(0x7F800000)
-    return bool((values.view(exponent.dtype) & exponent).max(initial=0) < exponent)
+    bits = values.reshape(-1).view(exponent.dtype)
+    blocks = (bits[first : first + _BLOCK] for first in range(0, len(bits), _BLOCK))
+    return all((block & exponent).max() < exponent for block in blocks)
 
 
 def _joined_shape(parts: tuple[Array, ...]) -> tuple[int, ...] | None:
