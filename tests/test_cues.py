@@ -117,6 +117,15 @@ def test_a_script_without_spaces_is_cut_by_its_width() -> None:
     assert "。" == cues[0].lines[-1][-1]
 
 
+def test_a_vowel_stays_with_its_consonant() -> None:
+    """Thai: the mark above would begin a line by itself."""
+    said = final_of([(part, 0.1 * i, 0.1 * i + 0.1) for i, part in enumerate(["ก", "\u0e35"] * 100)])
+
+    lines = [line for cue in cues_of(said) for line in cue.lines]
+    assert "ก\u0e35" * 100 == "".join(lines)
+    assert all(line.startswith("ก") for line in lines)
+
+
 def test_without_word_times_a_script_without_spaces_is_cut_by_its_width() -> None:
     cues = cues_of(Final(1, "日本語の字幕は幅で切る。" * 11, 10.0, 30.0))
 

@@ -115,7 +115,8 @@ def test_the_kernel_attends_to_all(spread: float) -> None:
         qkv[:, :, :192] *= spread
         (mixed,) = model.execute(qkv)
         for x, found in zip(qkv.astype(np.float64), mixed.to_numpy(), strict=True):
-            close(multi_head_attention(*np.split(x, 3, axis=1), 3)[0], found)
+            # What is lost of a score in float32 grows with the score.
+            close(multi_head_attention(*np.split(x, 3, axis=1), 3)[0], found, tolerance=1e-5 * spread)
 
 
 def test_a_python_started_by_this_process_keeps_its_environment() -> None:

@@ -72,7 +72,7 @@ def test_finals_that_meet_do_not_overlap(tmp_path: Path) -> None:
 
 
 def test_a_final_without_text_is_no_cue(tmp_path: Path) -> None:
-    assert written(tmp_path / "talk.vtt", TimedEvent(0.0, Final(1, "\u200b", 0.0, 1.0))) == ""
+    assert written(tmp_path / "talk.vtt", TimedEvent(0.0, Final(1, "\u200b", 0.0, 1.0))) == "WEBVTT\n\n"
 
 
 def test_each_final_is_on_disk_before_the_next(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ def test_japanese_has_no_spaces_and_its_translation_has(task: str, text: str, tm
 def test_is_whole_before_during_and_after(tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     writer = VerboseJsonWriter(path, task="transcribe")
+    assert path.read_text() == ""
+    writer.show(status(0.1))
     assert read(path)["text"] == ""
     for n in range(100):
         writer.show(final(f"{n}.", 2.0 * n))
@@ -125,3 +127,23 @@ def test_a_folder_that_cannot_be_written_is_found_at_once(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         VerboseJsonWriter(tmp_path / "file" / "talk.json", task="transcribe")
+
+
+def test_where_nothing_was_heard_the_file_stays_empty(tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    VerboseJsonWriter(path, task="transcribe").close()
+    VerboseJsonWriter(path, task="transcribe").close()
+    assert path.read_text() == ""
+
+
+def test_a_link_stays_one_and_its_file_as_private_as_it_was(tmp_path: Path) -> None:
+    target, link = tmp_path / "real.json", tmp_path / "talk.json"
+    target.touch(mode=0o600)
+    link.symlink_to(target)
+    writer = VerboseJsonWriter(link, task="transcribe")
+    writer.show(final("One.", 0.0))
+    writer.close()
+
+    assert link.is_symlink()
+    assert "One." == read(target)["text"]
+    assert 0o600 == target.stat().st_mode & 0o777

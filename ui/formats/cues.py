@@ -5,8 +5,9 @@ Two lines of 42 columns and at most 7 s, as Netflix's Timed Text Style Guide has
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -48,7 +49,7 @@ def cues_of(final: Final, not_before_s: float = 0.0) -> list[Cue]:
 
     Where no word times are known, the words of a segment share its time.
     """
-    groups = [group for group in _groups(final.words or _guessed_words(final)) if _text(group)]
+    groups = [group for group in _groups(_with_their_marks(final.words or _guessed_words(final))) if _text(group)]
     cues: list[Cue] = []
     for i, group in enumerate(groups):
         start_s = max(group[0].start_s, cues[-1].end_s if cues else not_before_s)
@@ -57,6 +58,17 @@ def cues_of(final: Final, not_before_s: float = 0.0) -> list[Cue]:
         end_s = max(spoken_s, min(start_s + SHORTEST_S, until_s), start_s + _FRAME_S)
         cues.append(Cue(start_s, end_s, _lines(group)))
     return cues
+
+
+def _with_their_marks(words: Sequence[WordTiming]) -> list[WordTiming]:
+    """Put together what is one character: Whisper may hear a Thai vowel as a word after its consonant."""
+    whole: list[WordTiming] = []
+    for word in words:
+        if whole and unicodedata.category(word.text[:1] or " ").startswith("M"):
+            whole[-1] = replace(whole[-1], text=whole[-1].text + word.text, end_s=word.end_s)
+        else:
+            whole.append(word)
+    return whole
 
 
 def _guessed_words(final: Final) -> list[WordTiming]:

@@ -29,11 +29,14 @@ class SubtitleWriter:
         self._end_s = 0.0
 
     def show(self, timed: TimedEvent) -> None:
-        """Write a final; every other event is none of this file's business.
+        """Write a final; every other event is none of this file's business, but the first begins it.
 
         Raises:
             OSError: the disk is full, or gone.
         """
+        if self._header:
+            self._file.append(self._header)
+            self._header = ""
         if not isinstance(timed.event, Final):
             return
         cues = cues_of(timed.event, self._end_s)
@@ -42,8 +45,7 @@ class SubtitleWriter:
         blocks = [self._block(cue, self._n_cues + n) for n, cue in enumerate(cues, start=1)]
         self._n_cues += len(cues)
         self._end_s = cues[-1].end_s
-        self._file.append(self._header + "".join(blocks))
-        self._header = ""
+        self._file.append("".join(blocks))
 
     def close(self) -> None:
         """Close the file."""

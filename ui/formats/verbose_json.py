@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ _SHARE_UNWRITTEN = 20
 
 
 class VerboseJsonWriter:
-    """Keeps all finals in a file that is one valid JSON object at any moment.
+    """Keeps all finals in a file that is one valid JSON object from the first event on.
 
     Its fields: ``task``, ``language`` (its English name, that of the first final), ``duration`` (seconds of audio
     heard), ``text``, ``segments`` and, where there are some, ``words``.  A segment's ``seek`` is where the piece of
@@ -38,18 +39,21 @@ class VerboseJsonWriter:
             OSError: it cannot be written.
         """
         make_room_for(path, overwrite=overwrite)
-        self._path = path
         self._is_replaced = path.is_file() or not path.exists()
+        # Where a link leads: the link stays.
+        self._path = path.resolve() if self._is_replaced else path
         self._task, self._language, self._duration_s = task, "", 0.0
         self._texts: list[str] = []
         self._segments: list[dict[str, Any]] = []
         self._words: list[dict[str, Any]] = []
         self._n_unwritten = 0
+        self._is_begun = False
         if self._is_replaced:
-            self._write()
+            # Nothing yet: where no model can be loaded, the next try finds no text that it would have to keep.
+            _replace(self._path, "")
 
     def show(self, timed: TimedEvent) -> None:
-        """Take a final, and from the status how much was heard.
+        """Take a final, and from the status how much was heard; the first event begins the file.
 
         Raises:
             OSError: the disk is full, or gone; what was written before is still there.
@@ -59,16 +63,19 @@ class VerboseJsonWriter:
             self._duration_s = event.now_s
         if isinstance(event, Final):
             self._take(event)
-            if self._is_replaced and self._n_unwritten * _SHARE_UNWRITTEN >= len(self._segments):
-                self._write()
+        is_due = isinstance(event, Final) and self._n_unwritten * _SHARE_UNWRITTEN >= len(self._segments)
+        if self._is_replaced and (is_due or not self._is_begun):
+            self._write()
+        self._is_begun = True
 
     def close(self) -> None:
-        """Write what is missing.
+        """Write what is missing; where nothing was heard of, nothing.
 
         Raises:
             OSError: the disk is full, or gone; what was written before is still there.
         """
-        self._write()
+        if self._is_begun:
+            self._write()
 
     def _take(self, final: Final) -> None:
         self._language = self._language or final.language
@@ -104,6 +111,8 @@ def _replace(path: Path, content: str) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", errors="replace") as file:
+            if path.exists():
+                shutil.copymode(path, part)  # before there is text in it that not everybody may read
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
