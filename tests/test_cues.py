@@ -58,7 +58,7 @@ def test_whatever_is_said(words: list[tuple[str, float, float, bool]], start_s: 
 
     letters = "".join(text for text, _, _ in said).replace("\x1b", "")
     assert "".join(letters.split()) == "".join("".join(line for line in cue.lines).replace(" ", "") for cue in cues)
-    assert cues[0].start_s >= not_before_s
+    assert all(cue.start_s >= not_before_s for cue in cues)
     assert all(cue.start_s < cue.end_s for cue in cues)
     assert all(one.end_s <= following.start_s for one, following in pairwise(cues))
     widest = max(cell_len(printable(text)) for text, *_ in words)
