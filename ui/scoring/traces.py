@@ -9,9 +9,8 @@ How a program's text is cut into pieces is its own affair, and nothing is taken 
 - a program that knows utterances or segments makes a piece of each;
 - one that knows none has a single piece 0, whose text grows, or closes what it has committed as a piece and goes on
   in the next.  Long pieces cost time to measure and nothing else.
-- ``stable`` is the beginning of ``text`` that the program says it will not take back before the piece is closed, "" where
-  it says nothing of the kind.  It need not be a beginning of the text that the piece is closed with: what differs is
-  counted.
+- ``stable`` is the beginning of ``text`` that the program says it will not take back before the piece is closed, ""
+  where it says nothing of the kind.  The text that the piece is closed with may differ from it, and that is counted.
 - ``is_closed`` says that the piece is over: its text is final, and no view of it follows.  A program that never says
   so closes its pieces when the stream has ended.  A piece that is closed with no text was taken off the screen.
 - ``t_s`` is counted from the moment that the first sample was recorded, by the clock by which audio came: a sample

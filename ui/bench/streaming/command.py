@@ -1,0 +1,96 @@
+"""``max-whisper bench streaming``: measures, prints tables, and writes what was measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from ui.bench.machine import machine, our_version
+from ui.bench.peers.environment import PeerError
+from ui.bench.streaming.measure import Listener, Sets, StreamRun, measure_ours
+from ui.bench.streaming.settings import settings_of, varied
+from ui.bench.streaming.streams import SETS, StreamMaker
+from ui.bench.streaming.tables import tables_of
+from ui.errors import EXIT_FAILED, EXIT_OK, complain
+from ui.scoring.traces import trace_as_json
+
+
+def bench_streaming(arguments: argparse.Namespace) -> int:
+    """Measure, print tables, and write the figures where the arguments say."""
+    settings = settings_of(arguments.vary)
+    try:
+        for setting in settings:
+            varied(setting)
+        with closing(Listener()) as listener:
+            sets, notes = _sets(arguments, listener)
+        if not sets:
+            complain(f"{arguments.audio} has nothing of {', '.join(arguments.sets)}: {'; '.join(notes)}")
+            return EXIT_FAILED
+        runs = list(_runs(arguments, settings, sets))
+    except (PeerError, ValueError) as error:
+        complain(error)
+        return EXIT_FAILED
+    notes += [f"max-whisper is {our_version()}, {arguments.model}, blocks of {arguments.block_ms} ms", *_times(sets)]
+    _print(runs, notes)
+    if arguments.json:
+        _write(arguments.json, runs, notes, arguments)
+    return EXIT_OK
+
+
+def _sets(arguments: argparse.Namespace, listener: Listener) -> tuple[Sets, list[str]]:
+    """The sets that are there, and what is missing."""
+    if not (arguments.audio / "manifest.csv").is_file():
+        return {}, ["it has no manifest.csv: name a folder of real speech with --audio or MAX_WHISPER_AUDIO"]
+    maker = StreamMaker(arguments.audio, listener.hear, is_quick=arguments.quick)
+    found = {name: SETS[name](maker) for name in arguments.sets}
+    notes = [f"{name}: skipped, no recording of it is in {arguments.audio}" for name in found if not found[name]]
+    return {name: streams for name, streams in found.items() if streams}, notes
+
+
+def _runs(arguments: argparse.Namespace, settings: Sequence[dict[str, str]], sets: Sets) -> Iterator[StreamRun]:
+    clock = arguments.clock or ("virtual" if arguments.quick else "both")
+    clocks = ("virtual", "wall") if clock == "both" else (clock,)
+    for clock in clocks:
+        for setting in settings:
+            yield from measure_ours(arguments.compute, arguments.model, sets, clock, setting, arguments.block_ms)
+
+
+def _times(sets: Sets) -> Iterator[str]:
+    """Say of each set how the times of its words were found."""
+    for name, streams in sets.items():
+        words = [word for stream in streams for word in stream.script.words]
+        if words:
+            how = ", ".join(dict.fromkeys(stream.times for stream in streams))
+            n_guessed = sum(word.is_guessed for word in words)
+            yield f"{name}: words timed {how}; {n_guessed} of {len(words)} have no time and no delay"
+
+
+def _print(runs: Sequence[StreamRun], notes: Sequence[str]) -> None:
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    for table in tables_of(runs):
+        console.print(table)
+        console.print()
+    for line in dict.fromkeys([*notes, *(f"{run.label}: {note}" for run in runs for note in run.notes)]):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    described = machine()
+    place = f"{described['processor']}, {described['n_cpus']} CPUs, {described['system']}, {described['date']}"
+    console.print(f"Machine: {place}", style="dim", soft_wrap=True, highlight=False)
+
+
+def _write(path: Path, runs: Sequence[StreamRun], notes: Sequence[str], arguments: argparse.Namespace) -> None:
+    content = {
+        "machine": machine(),
+        "model": arguments.model,
+        "version": our_version(),
+        "block_ms": arguments.block_ms,
+        "notes": notes,
+        "runs": [asdict(run) | {"trace": trace_as_json(run.trace)} for run in runs],
+    }
+    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
