@@ -86,8 +86,7 @@ def _value(kind: object, text: str, name: str) -> Any:  # noqa: ANN401  # whatev
     try:
         return _READERS[kind](text)
     except (KeyError, ValueError) as error:
-        wanted = {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "something else")
-        raise ValueError(f"{name} must be {wanted}, got {text}") from error
+        raise ValueError(f"{name} must be {_KINDS[kind]}, got {text}") from error
 
 
 _READERS: Mapping[object, Callable[[str], object]] = {
@@ -96,3 +95,4 @@ _READERS: Mapping[object, Callable[[str], object]] = {
     str: str,
     bool: {"true": True, "false": False}.__getitem__,
 }
+_KINDS: Mapping[object, str] = {int: "a whole number", float: "a number", bool: "true or false"}
