@@ -20,6 +20,7 @@ class Score:
     Attributes:
         audio_s: how long it lasts.
         n_words: of the script.
+        n_timed: of its words, those whose time is known.
         n_final_errors, n_stable_errors, n_first_errors: words wrong, left out or made up in the last text of all
             pieces, in what each place held when it was first stable, and in what it held first.
         shown_s, settled_s, final_s: see ``ui.scoring.delays.Delays``.
@@ -32,6 +33,7 @@ class Score:
 
     audio_s: float
     n_words: int = 0
+    n_timed: int = 0
     n_final_errors: int = 0
     n_stable_errors: int = 0
     n_first_errors: int = 0
@@ -61,6 +63,7 @@ def score_of(script: Script, trace: Sequence[View]) -> Score:
     return Score(
         audio_s=script.duration_s,
         n_words=n_words(script.text),
+        n_timed=sum(not word.is_guessed for word in script.words),
         n_final_errors=_n_errors(script, [piece.last.text for piece in pieces]),
         n_stable_errors=_n_errors(script, [one.stable_text for one in steady]),
         n_first_errors=_n_errors(script, [one.first_text for one in steady]),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ui.bench.streaming.programs import PEERS
+
 _SETS = ("long", "stream", "timit", "short", "nonspeech")
+_CLOCKS = ("virtual", "wall")
 
 _FIGURES = """\
 what is measured, of every program by the same code from what a reader saw:
@@ -43,7 +47,13 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     streaming.add_argument(
         "--clock", choices=("virtual", "wall", "both"), help="see below (both; virtual with --quick)"
     )
-    streaming.add_argument("--sets", type=_sets, default=_SETS, metavar="NAME,…", help=f"of {', '.join(_SETS)} (all)")
+    streaming.add_argument(
+        "--sets", type=_one_or_more(_SETS), default=_SETS, metavar="NAME,…", help=f"of {', '.join(_SETS)} (all)"
+    )
+    peers = f"by the wall clock, of {', '.join(PEERS)} (all; '' for none)"
+    streaming.add_argument(
+        "--peers", type=_one_or_more(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers
+    )
     streaming.add_argument(
         "--vary",
         type=_vary,
@@ -58,12 +68,17 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     streaming.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every trace there")
 
 
-def _sets(text: str) -> tuple[str, ...]:
-    names = tuple(name for name in text.split(",") if name)
-    unknown = [name for name in names if name not in _SETS]
-    if unknown or not names:
-        raise argparse.ArgumentTypeError(f"{unknown[0] if unknown else 'nothing'} is none of {', '.join(_SETS)}")
-    return names
+def _one_or_more(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return what reads a list of ``names``."""
+
+    def read(text: str) -> tuple[str, ...]:
+        found = tuple(name for name in text.split(",") if name)
+        unknown = [name for name in found if name not in names]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(names)}")
+        return found
+
+    return read
 
 
 def _vary(text: str) -> tuple[str, tuple[str, ...]]:

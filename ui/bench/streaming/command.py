@@ -12,31 +12,36 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ui.bench.machine import machine, our_version
+from ui.bench.machine import machine, n_cpus, our_version
 from ui.bench.peers.environment import PeerError
-from ui.bench.streaming.measure import Listener, Sets, StreamRun, measure_ours
-from ui.bench.streaming.settings import settings_of, varied
+from ui.bench.streaming.measure import Listener, Sets, StreamRun, Trial, measure
+from ui.bench.streaming.programs import PEERS, ours
+from ui.bench.streaming.settings import Setting, settings_of, varied
 from ui.bench.streaming.streams import SETS, StreamMaker
 from ui.bench.streaming.tables import tables_of
+from ui.bench.worker import command_of
 from ui.errors import EXIT_FAILED, EXIT_OK, complain
+from ui.interrupts import held_interrupts
 from ui.scoring.traces import trace_as_json
 
 
 def bench_streaming(arguments: argparse.Namespace) -> int:
     """Measure, print tables, and write the figures where the arguments say."""
     settings = settings_of(arguments.vary)
+    arguments.clock = arguments.clock or (("virtual",) if arguments.quick else ("virtual", "wall"))
     try:
         for setting in settings:
             varied(setting)
         with closing(Listener()) as listener:
             sets, notes = _sets(arguments, listener)
         if not sets:
-            complain(f"{arguments.audio} has nothing of {', '.join(arguments.sets)}: {'; '.join(notes)}")
+            complain(f"there is nothing to hear: {'; '.join(notes)}")
             return EXIT_FAILED
-        runs = list(_runs(arguments, settings, sets))
+        runs = [run for trial in _our_trials(arguments, settings) for run in measure(trial, sets)]
     except (PeerError, ValueError) as error:
         complain(error)
         return EXIT_FAILED
+    runs += _peers_runs(arguments, sets, notes)
     notes += [f"max-whisper is {our_version()}, {arguments.model}, blocks of {arguments.block_ms} ms", *_times(sets)]
     _print(runs, notes)
     if arguments.json:
@@ -54,12 +59,30 @@ def _sets(arguments: argparse.Namespace, listener: Listener) -> tuple[Sets, list
     return {name: streams for name, streams in found.items() if streams}, notes
 
 
-def _runs(arguments: argparse.Namespace, settings: Sequence[dict[str, str]], sets: Sets) -> Iterator[StreamRun]:
-    clock = arguments.clock or ("virtual" if arguments.quick else "both")
-    clocks = ("virtual", "wall") if clock == "both" else (clock,)
-    for clock in clocks:
-        for setting in settings:
-            yield from measure_ours(arguments.compute, arguments.model, sets, clock, setting, arguments.block_ms)
+def _our_trials(arguments: argparse.Namespace, settings: Sequence[Setting]) -> Iterator[Trial]:
+    program = ours(arguments.compute)
+    command = command_of(program, arguments.model, n_cpus())
+    for clock in ("virtual", "wall"):
+        if clock in arguments.clock:
+            for setting in settings:
+                told = (setting, clock, arguments.block_ms)
+                yield Trial(program=program.name, command=command, clock=clock, setting=setting, arguments=told)
+
+
+def _peers_runs(arguments: argparse.Namespace, sets: Sets, notes: list[str]) -> Iterator[StreamRun]:
+    """Let the peers hear the same; one that cannot be set up, or fails, is noted, and the others go on."""
+    if "wall" not in arguments.clock:
+        return
+    with held_interrupts():
+        from ui.bench.peers.conversions import weights_for
+    for program in (PEERS[name] for name in arguments.peers):
+        try:
+            command = command_of(program, str(weights_for(program.weights, arguments.model)), n_cpus())
+            yield from measure(Trial(program=program.name, command=command, clock="wall"), sets)
+        except PeerError as error:
+            notes.append(f"{program.name}: {error}")
+        else:
+            notes.append(f"{program.name}: {', '.join(program.requirements)}; {program.note}")
 
 
 def _times(sets: Sets) -> Iterator[str]:

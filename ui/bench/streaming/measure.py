@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ui.bench.machine import n_cpus
-from ui.bench.programs import Program
 from ui.bench.streaming.programs import ours
 from ui.bench.streaming.settings import Setting, name_of
 from ui.bench.streaming.streams import Stream
@@ -60,29 +59,38 @@ class StreamRun:
 Sets = Mapping[str, Sequence[Stream]]
 
 
-def measure(
-    program: Program, weights: str, sets: Sets, clock: str, more: Sequence[object] = (), setting: Setting | None = None
-) -> list[StreamRun]:
-    """Let ``program`` hear every stream; ``more`` is told to its worker behind the path.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One program, run in one way.
+
+    Attributes:
+        program: its name.
+        command: starts its worker.
+        clock: "virtual" or "wall".
+        setting: of its options.
+        arguments: told to the worker behind the path of each stream.
+    """
+
+    program: str
+    command: list[str]
+    clock: str
+    setting: Setting = field(default_factory=dict)
+    arguments: tuple[object, ...] = ()
+
+
+def measure(trial: Trial, sets: Sets) -> Iterator[StreamRun]:
+    """Let a program hear every stream, in a process begun for it.
 
     Raises:
-        PeerError: it cannot be set up, or failed.
+        PeerError: it does not come up, or failed.
     """
-    runs = []
-    with Worker(program.name, command_of(program, weights, n_cpus())) as worker:
+    with Worker(trial.program, trial.command) as worker:
         for set_name, streams in sets.items():
             for stream in streams:
-                _tell(f"{program.name}, {name_of(setting or {})}, {clock} clock: {stream.name}")
-                answer = worker.ask("stream", str(stream.path), *more).result
-                runs.append(_run(program, setting or {}, clock, set_name, stream, answer))
-    return runs
-
-
-def measure_ours(
-    compute: str, weights: str, sets: Sets, clock: str, setting: Setting, block_ms: int
-) -> list[StreamRun]:
-    """Let our own pipeline hear every stream, as ``setting`` says."""
-    return measure(ours(compute), weights, sets, clock, (setting, clock, block_ms), setting)
+                how = f", {name_of(trial.setting)}" if trial.setting else ""
+                _tell(f"{trial.program}{how}, {trial.clock} clock: {stream.name}")
+                answer = worker.ask("stream", str(stream.path), *trial.arguments).result
+                yield _run(trial, set_name, stream, answer)
 
 
 class Listener:
@@ -106,14 +114,12 @@ class Listener:
             self._worker.__exit__()
 
 
-def _run(
-    program: Program, setting: Setting, clock: str, set_name: str, stream: Stream, answer: Mapping[str, Any]
-) -> StreamRun:
+def _run(trial: Trial, set_name: str, stream: Stream, answer: Mapping[str, Any]) -> StreamRun:
     trace = trace_from_json(answer["views"])
     return StreamRun(
-        program=program.name,
-        setting=setting,
-        clock=clock,
+        program=trial.program,
+        setting=trial.setting,
+        clock=trial.clock,
         set_name=set_name,
         stream=stream.name,
         score=score_of(stream.script, trace),

@@ -56,6 +56,11 @@ def _share(count: str, of: str) -> Callable[[Runs], str]:
     return cell
 
 
+def _covered(runs: Runs) -> str:
+    score = total(runs)
+    return f"{100 * len(score.shown_s) / score.n_timed:.1f}" if score.n_timed else _NONE
+
+
 def _count(name: str) -> Callable[[Runs], str]:
     return lambda runs: str(getattr(total(runs), name))
 
@@ -106,6 +111,7 @@ _WORDS: list[Column] = [
     ("made up, n", _count("n_false")),
 ]
 _DELAYS: list[Column] = [
+    ("of words, %", _covered),
     *_lates("shown", "shown_s"),
     *_lates("stable", "settled_s"),
     *_lates("final", "final_s"),
