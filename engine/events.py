@@ -96,6 +96,14 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The utterance has ended at ``end_s`` (seconds of audio); its text is still to come."""
+
+    utterance_id: int
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Partial:
     """The text so far of an utterance still open; each replaces the one before.
 
@@ -153,6 +161,32 @@ class AudioDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodeFailed:
+    """The model failed over an utterance.
+
+    Attributes:
+        utterance_id: whose.
+        reason: what the model said, for people.
+        is_lost: whether it is given up: it failed twice, and what an earlier partial heard is all there is.
+        start_s, end_s: seconds of audio.
+    """
+
+    utterance_id: int
+    reason: str
+    is_lost: bool
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """All audio before ``at_s`` (seconds of audio) has been transcribed, as the flush named ``tag`` asked."""
+
+    tag: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How the stream is doing, a few times a second.
 
@@ -171,7 +205,7 @@ class Status:
     real_time_factor: float
 
 
-Event = SpeechStarted | Partial | Final | Discarded | AudioDropped | Status
+Event = SpeechStarted | SpeechStopped | Partial | Final | Discarded | DecodeFailed | Flushed | AudioDropped | Status
 
 
 @dataclass(frozen=True, slots=True)
