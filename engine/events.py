@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,7 @@ class Final:
         words: when each was said, seconds of audio; empty where that was not asked for.
         segments: the text cut at its timestamps, where there are some; times are seconds of audio.
         language_prob: how probable the language is, 0 … 1; None where it was given.
+        tokens: what the text was made of.
     """
 
     utterance_id: int
@@ -140,11 +141,12 @@ class Final:
     words: tuple[WordTiming, ...] = ()
     segments: tuple[Segment, ...] = ()
     language_prob: float | None = None
+    tokens: tuple[Token, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """An utterance that turned out to hold no words: whatever was shown of it goes away."""
+    """An utterance that turned out to hold no words, or was taken back: whatever was shown of it goes away."""
 
     utterance_id: int
     reason: str

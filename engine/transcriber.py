@@ -144,9 +144,8 @@ class Transcriber:
     def clear(self) -> None:
         """Forget the utterance under way: whoever speaks takes it back."""
         if self._gate.is_open:
-            self._receive_gate_events(self._gate.flush())
             self._utterances[-1].is_taken_back = True
-            self._finish_decided()
+            self._receive_gate_events(self._gate.flush())
 
     def configure(self, options: StreamingOptions) -> None:
         """Go by ``options`` from here on, in the utterance under way too.
@@ -266,7 +265,8 @@ class Transcriber:
         utterance = self._utterances[-1]
         utterance.end_sample = event.end_sample
         utterance.audio = self._ring.read(utterance.start_sample, event.end_sample)
-        self._events.append(SpeechStopped(utterance.id, seconds(event.end_sample)))
+        if not utterance.is_taken_back:
+            self._events.append(SpeechStopped(utterance.id, seconds(event.end_sample)))
         self._finish_decided()
 
     def _finish_decided(self) -> None:

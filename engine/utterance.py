@@ -121,6 +121,7 @@ def _final(id: int, text: str, hypothesis: Hypothesis, span: tuple[float, float]
         tuple(word.delayed(span[0]) for word in hypothesis.words),
         tuple(segment.delayed(span[0]) for segment in (*hypothesis.segments, *rest)),
         hypothesis.language_prob,
+        hypothesis.tokens,
     )
 
 
