@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from ui.scoring.bare import bare
 from ui.scoring.traces import View
-from ui.scoring.words import bare, shown_words
+from ui.scoring.words import shown_words
 
 
 @dataclass(slots=True)

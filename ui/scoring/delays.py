@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from ui.scoring.bare import bare
 from ui.scoring.placement import Piece, placed_pieces
 from ui.scoring.scripts import Script
 from ui.scoring.traces import View
-from ui.scoring.words import bare, shown_words
+from ui.scoring.words import shown_words
 
 
 @dataclass(frozen=True, slots=True)

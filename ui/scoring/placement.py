@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from ui.scoring.bare import bare
 from ui.scoring.scripts import Script
 from ui.scoring.traces import View
-from ui.scoring.words import bare, paired_words, shown_words
+from ui.scoring.words import paired_words, shown_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import jiwer
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from ui.scoring.bare import bare
+
 _normalize = EnglishTextNormalizer()
 
 
@@ -18,11 +20,6 @@ def word_errors(script: str, text: str) -> jiwer.WordOutput:
 def n_words(text: str) -> int:
     """Return how many words ``text`` has, normalised in that way."""
     return len(_normalize(text).split())
-
-
-def bare(word: str) -> str:
-    """Return ``word`` without case and punctuation: two that are equal so are the same to a reader."""
-    return "".join(c for c in word.casefold() if c.isalnum())
 
 
 def shown_words(text: str) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import DecodeJob, Hypothesis, TimedEvent
-from engine.pipeline import SpeechModel
+from engine.service import SpeechModel
 from engine.transcriber import Transcriber
 from stream.audio import AudioChunk, seconds
 

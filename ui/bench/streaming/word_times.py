@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ui.paths import bench_folder
+from ui.scoring.bare import bare
 from ui.scoring.scripts import Script, ScriptWord
-from ui.scoring.words import bare, paired_words
+from ui.scoring.words import paired_words
 
 HeardWord = tuple[float, float, str]
 """Start and end in seconds, and the word."""
