@@ -44,9 +44,8 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     streaming.add_argument("--quick", action="store_true", help="a part of each set, by the virtual clock: minutes")
     streaming.add_argument("--model", default="tiny.en", metavar="NAME", help="the weights (tiny.en)")
     streaming.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="cpu", help="where ours runs (cpu)")
-    streaming.add_argument(
-        "--clock", choices=("virtual", "wall", "both"), help="see below (both; virtual with --quick)"
-    )
+    clocks = f"of {', '.join(_CLOCKS)}, see below (both; virtual with --quick)"
+    streaming.add_argument("--clock", type=_one_or_more(_CLOCKS), metavar="NAME,…", help=clocks)
     streaming.add_argument(
         "--sets", type=_one_or_more(_SETS), default=_SETS, metavar="NAME,…", help=f"of {', '.join(_SETS)} (all)"
     )
@@ -65,6 +64,8 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     blocks = "virtual clock: the microphone gives so much sound at a time, 20 to 100 (100)"
     streaming.add_argument("--block-ms", type=_block_ms, default=100, metavar="MS", help=blocks)
     streaming.add_argument("--audio", type=Path, default=audio, metavar="FOLDER", help="has manifest.csv")
+    plot = "draw delay against word errors there, as SVG"
+    streaming.add_argument("--plot", type=Path, metavar="FILE", help=plot)
     streaming.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every trace there")
 
 

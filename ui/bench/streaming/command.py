@@ -15,6 +15,7 @@ from rich.console import Console
 from ui.bench.machine import machine, n_cpus, our_version
 from ui.bench.peers.environment import PeerError
 from ui.bench.streaming.measure import Listener, Sets, StreamRun, Trial, measure
+from ui.bench.streaming.plots import plot_of
 from ui.bench.streaming.programs import PEERS, ours
 from ui.bench.streaming.settings import Setting, settings_of, varied
 from ui.bench.streaming.streams import SETS, StreamMaker
@@ -44,6 +45,8 @@ def bench_streaming(arguments: argparse.Namespace) -> int:
     runs += _peers_runs(arguments, sets, notes)
     notes += [f"max-whisper is {our_version()}, {arguments.model}, blocks of {arguments.block_ms} ms", *_times(sets)]
     _print(runs, notes)
+    if arguments.plot:
+        arguments.plot.write_text(plot_of(runs), encoding="utf-8")
     if arguments.json:
         _write(arguments.json, runs, notes, arguments)
     return EXIT_OK

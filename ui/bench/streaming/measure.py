@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ui.bench.machine import n_cpus
+from ui.bench.peers.environment import PeerError
 from ui.bench.streaming.programs import ours
 from ui.bench.streaming.settings import Setting, name_of
 from ui.bench.streaming.streams import Stream
@@ -115,7 +116,10 @@ class Listener:
 
 
 def _run(trial: Trial, set_name: str, stream: Stream, answer: Mapping[str, Any]) -> StreamRun:
-    trace = trace_from_json(answer["views"])
+    try:
+        trace = trace_from_json(answer["views"])
+    except (TypeError, ValueError) as error:
+        raise PeerError(f"{trial.program}, {stream.name}: {error}") from error
     return StreamRun(
         program=trial.program,
         setting=trial.setting,

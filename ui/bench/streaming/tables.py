@@ -27,7 +27,7 @@ def tables_of(runs: Runs) -> Iterator[Table]:
     yield _table("Steadiness, for each 100 words of the last text", spoken, _STEADINESS)
     yield _table("Cost", runs, _COST)
     if silent:
-        yield _table("Words where nothing is said", silent, _SILENCE)
+        yield _table("Made up where nothing is said: words", silent, _SILENCE)
 
 
 def _table(title: str, runs: Runs, columns: Sequence[Column]) -> Table:

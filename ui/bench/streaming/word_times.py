@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,11 @@ Hear = Callable[[Path], list[HeardWord]]
 def read_words(path: Path) -> list[HeardWord]:
     """Read a .words.tsv: start, end, word, with a line of these names."""
     with path.open(encoding="utf-8", newline="") as rows:
-        return [(float(row["start"]), float(row["end"]), row["word"]) for row in csv.DictReader(rows, delimiter="\t")]
+        return [(float(row["start"]), float(row["end"]), row["word"]) for row in _rows(rows)]
+
+
+def _rows(lines: Iterable[str]) -> Iterable[dict[str, str]]:
+    return csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)  # a quotation mark belongs to its word
 
 
 def heard_words(path: Path, hear: Hear) -> list[HeardWord]:
