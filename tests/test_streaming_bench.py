@@ -1,32 +1,25 @@
-"""``max-whisper bench streaming`` by itself: settings, streams, word times, workers, tables and the picture."""
+"""``max-whisper bench streaming`` by itself: workers, tables, the picture and the command."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
+from speech_set import write_speech
 
-from engine.options import StreamingOptions
-from stream.gate import GateOptions
 from ui.bench.charts import Panel, Point, Series, picture
 from ui.bench.peers.environment import PeerError
-from ui.bench.streaming import word_times
 from ui.bench.streaming.measure import StreamRun, Trial, measure
 from ui.bench.streaming.plots import plot_of
-from ui.bench.streaming.settings import LIVE, option_names, parse_vary, settings_of, varied
-from ui.bench.streaming.sounds import joined, read_samples, write_wav
-from ui.bench.streaming.streams import SETS, Stream, StreamMaker
+from ui.bench.streaming.streams import Stream
 from ui.bench.streaming.tables import tables_of
-from ui.bench.streaming.word_times import HeardWord, heard_words, joined_script, timed_script
 from ui.cli import main
 from ui.scoring.scores import score_of
 from ui.scoring.scripts import Script, ScriptWord
@@ -45,183 +38,6 @@ def stream(path, *more):
     return {{"views": [view], "cpu_s": 0.25, "peak_mib": 100.0, "notes": ["a note"]}}
 serve({{"stream": stream}})
 """
-
-
-# Settings
-
-
-def test_options_are_named_through_and_through() -> None:
-    changed = varied({"step_s": "0.5", "gate.hangover_ms": "900", "gate.pause_ms": "300", "partials": "false"})
-
-    assert changed == replace(LIVE, step_s=0.5, partials=False, gate=GateOptions(hangover_ms=900, pause_ms=300))
-
-
-def test_values_may_be_lists_and_nothing() -> None:
-    decoding = varied({"decoding.temperatures": "0+0.2", "decoding.logprob_limit": "none"}).decoding
-
-    assert ((0.0, 0.2), None) == (decoding.temperatures, decoding.logprob_limit)
-
-
-def written(value: object) -> str:
-    if isinstance(value, tuple):
-        return "+".join(map(written, value))
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
-
-
-def value_of(options: object, name: str) -> object:
-    for part in name.split("."):
-        options = getattr(options, part)
-    return options
-
-
-@pytest.mark.parametrize("name", list(option_names(LIVE)))
-def test_every_option_can_be_varied(name: str) -> None:
-    value = value_of(LIVE, name)
-    if value == ():
-        pytest.skip("an empty list cannot be written")
-    if value == 0 and isinstance(value, int) and not isinstance(value, bool):
-        assert varied({name: "0"}) == LIVE
-
-    assert varied({name: written(value)}) == LIVE
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ({"gate.nothing": "1"}, "gate.nothing is none of partials, step_s"),
-        ({"gate": "1"}, "gate is none of"),
-        ({"step_s": "fast"}, "step_s must be a number, got fast"),
-        ({"batch_size": "1.5"}, "batch_size must be a whole number, got 1.5"),
-        ({"partials": "1"}, "partials must be true or false, got 1"),
-        ({"step_s": "-1"}, "step_s must be > 0"),
-        ({"gate.hangover_ms": "100"}, "pause_ms must be between"),
-    ],
-)
-def test_what_an_option_cannot_be_is_refused(setting: dict[str, str], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        varied(setting)
-
-
-def test_there_is_a_setting_for_each_combination() -> None:
-    varies = [parse_vary("step_s=0.2,0.5"), parse_vary("gate.hangover_ms=400,600")]
-
-    assert [{}] == settings_of([])
-    assert 4 == len(settings_of(varies))
-    assert {"step_s": "0.5", "gate.hangover_ms": "400"} in settings_of(varies)
-    with pytest.raises(argparse.ArgumentTypeError, match="step_s must be OPTION=VALUE"):
-        parse_vary("step_s")
-
-
-# Streams
-
-
-def test_clips_are_joined_with_silence_behind_each() -> None:
-    audio, starts = joined([TONE, TONE[:8000]], 0.5)
-
-    assert [0, 24_000] == starts
-    assert (40_000, 24_000) == (len(audio), np.count_nonzero(audio))
-
-
-def test_a_wav_file_holds_the_samples(tmp_path: Path) -> None:
-    write_wav(tmp_path / "deep" / "tone.wav", TONE)
-
-    assert np.array_equal(TONE, read_samples(tmp_path / "deep" / "tone.wav"))
-
-
-def test_words_have_the_times_of_what_was_heard_in_their_place() -> None:
-    heard = [(1.0, 1.4, "the"), (1.4, 2.0, "quack"), (4.0, 5.0, "jumps")]
-
-    script = timed_script("The quick brown – fox jumps again", heard, 9.0)
-
-    assert [ScriptWord("The", 1.0, 1.4), ScriptWord("quick", 1.4, 2.0)] == list(script.words[:2])
-    assert [ScriptWord("brown", 2.0, pytest.approx(2.0 + 2 / 3), True)] == list(script.words[2:3])
-    assert ScriptWord("fox", pytest.approx(2.0 + 4 / 3), pytest.approx(4.0), True) == script.words[4]
-    assert ScriptWord("again", 5.0, pytest.approx(7.0), True) == script.words[6]
-
-
-def test_what_nobody_heard_is_guessed_throughout() -> None:
-    assert all(word.is_guessed for word in timed_script("one two", [], 3.0).words)
-
-
-def test_word_times_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(word_times, "bench_folder", lambda: tmp_path / "cache")
-    path, asked = tmp_path / "talk.flac", []
-    path.write_bytes(b"sound")
-
-    def hear(path: Path) -> list[HeardWord]:
-        asked.append(path)
-        return [(0.5, 0.75, '"well,')]
-
-    assert [(0.5, 0.75, '"well,')] == heard_words(path, hear) == heard_words(path, hear)
-    assert 1 == len(asked)
-    path.write_bytes(b"other sound")
-    heard_words(path, hear)
-    assert 2 == len(asked)
-
-
-def test_scripts_are_joined_where_their_sound_is() -> None:
-    both = joined_script([SCRIPT, SCRIPT], [0.0, 2.2], 4.4)
-
-    assert ("good morning good morning", 4.4, 2.7) == (both.text, both.duration_s, both.words[2].end_s)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Real speech as the set lays it out, of tones: three talks, a stream, two timed clips, a clip, and silence."""
-    monkeypatch.setattr("ui.bench.streaming.streams.bench_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(word_times, "bench_folder", lambda: tmp_path / "cache")
-    rows = [("file", "seconds", "language", "set", "transcript")]
-    for file, set_name in (
-        ("long/long.wav", "wer"), ("long/brief.wav", "wer"), ("stream/mixed.wav", "stream"), ("short/a.wav", "wer"),
-        ("short/b.wav", "wer"), ("short/c.wav", "wer"), ("nonspeech/quiet.wav", "nonspeech"),
-    ):  # fmt: skip
-        n_seconds = 3 if "long.wav" in file else 1
-        write_wav(tmp_path / "dev" / file, np.tile(TONE, n_seconds))
-        stem = Path(file).stem
-        rows.append((f"dev/{file}", str(n_seconds), "en", set_name, f"dev/transcripts/{stem}.txt"))
-        (tmp_path / "dev" / "transcripts").mkdir(exist_ok=True)
-        (tmp_path / "dev" / "transcripts" / f"{stem}.txt").write_text(f"word {stem}", encoding="utf-8")
-    rows.append(("dev/short/gone.wav", "1", "en", "wer", "dev/transcripts/gone.txt"))
-    (tmp_path / "dev" / "manifest.csv").write_text("\n".join(map(",".join, rows)), encoding="utf-8")
-    (tmp_path / "dev" / "timings").mkdir()
-    for stem in "ab":
-        times = f"start\tend\tword\n0.250\t0.500\tword\n0.500\t0.750\t{stem}\n"
-        (tmp_path / "dev" / "timings" / f"{stem}.words.tsv").write_text(times, encoding="utf-8")
-    return tmp_path / "dev"
-
-
-def hear(_: Path) -> list[HeardWord]:
-    return [(0.1, 0.2, "word")]
-
-
-def test_every_set_is_made_of_its_recordings(folder: Path) -> None:
-    maker = StreamMaker(folder, hear, is_quick=False)
-    made = {name: make(maker) for name, make in SETS.items()}
-
-    assert {
-        "long": ["brief", "long"], "stream": ["mixed"], "timit": ["timit"], "short": ["short"],
-        "nonspeech": ["quiet"],
-    } == {name: [stream.name for stream in streams] for name, streams in made.items()}  # fmt: skip
-    timit, short, quiet = made["timit"][0], made["short"][0], made["nonspeech"][0]
-    assert ("word a word b", "by hand", 4.4) == (timit.script.text, timit.times, timit.script.duration_s)
-    assert [0.5, 0.75, 2.7, 2.95] == [word.end_s for word in timit.script.words]
-    assert ("word c", "by base", [False, True]) == (
-        short.script.text, short.times, [word.is_guessed for word in short.script.words],
-    )  # fmt: skip
-    assert (0, "", 1.0) == (len(quiet.script.words), quiet.times, quiet.script.duration_s)
-    assert int(4.4 * 16_000) == len(read_samples(timit.path))
-
-
-def test_quick_sets_are_parts(folder: Path) -> None:
-    maker = StreamMaker(folder, hear, is_quick=True)
-
-    assert ["brief"] == [stream.name for stream in SETS["long"](maker)]
-    assert "word a" == SETS["timit"](maker)[0].script.text
-
-
-# Workers
 
 
 @pytest.fixture
@@ -357,18 +173,18 @@ def test_an_option_that_is_none_is_told_before_anything_begins(capsys: pytest.Ca
     assert "speed is none of partials" in capsys.readouterr().err
 
 
-def test_the_whole_command(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """All but the models: a worker that shows nothing right stands for ours, and nobody hears words."""
     (tmp_path / "worker.py").write_text(WORKER.replace('" ".join(more)', "str(more)"), encoding="utf-8")
     monkeypatch.setattr(
         "ui.bench.streaming.command.command_of", lambda *_: [sys.executable, "-I", str(tmp_path / "worker.py")]
     )
+    monkeypatch.setattr("ui.bench.streaming.streams.bench_folder", lambda: tmp_path / "cache")
     figures, plot = tmp_path / "figures.json", tmp_path / "plot.svg"
 
     code = main([
-        "bench", "streaming", "--sets", "timit,nonspeech", "--audio", str(folder), "--vary", "step_s=0.2,0.5",
+        "bench", "streaming", "--sets", "timit,nonspeech", "--audio", str(write_speech(tmp_path)),
+        "--vary", "step_s=0.2,0.5",
         "--clock", "virtual", "--json", str(figures), "--plot", str(plot),
     ])  # fmt: skip
 
@@ -380,7 +196,3 @@ def test_the_whole_command(
     assert "'0.5'" in runs[-1]["trace"][0]["text"]
     assert "words timed by hand" in capsys.readouterr().out
     ET.fromstring(plot.read_text(encoding="utf-8"))
-
-
-def test_the_options_are_those_of_live_captions() -> None:
-    assert StreamingOptions() == LIVE
