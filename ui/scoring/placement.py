@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from ui.scoring.bare import bare
 from ui.scoring.scripts import Script
@@ -37,13 +37,12 @@ def placed_pieces(script: Script, trace: Sequence[View]) -> list[Piece]:
     by_piece = sorted(trace, key=lambda view: view.piece)
     views = [tuple(group) for _, group in groupby(by_piece, key=lambda view: view.piece)]
     paired = _paired_by_piece(script, [own[-1].text for own in views])
-    ends = [max((i + 1 for pairs in paired[:k] for i in pairs), default=0) for k in range(len(views))]
-    begins = [
-        min((i for pairs in paired[k + 1 :] for i in pairs), default=len(script.words)) for k in range(len(views))
-    ]
+    ends = accumulate((max(pairs, default=-1) + 1 for pairs in paired), max, initial=0)
+    n_words = len(script.words)
+    begins = [*accumulate((min(pairs, default=n_words) for pairs in reversed(paired)), min, initial=n_words)][-2::-1]
     return [
         Piece(own, range(end, begin), tuple(pairs))
-        for own, end, begin, pairs in zip(views, ends, begins, paired, strict=True)
+        for own, end, begin, pairs in zip(views, ends, begins, paired, strict=False)
     ]
 
 
