@@ -143,6 +143,7 @@ def test_how_the_text_is_cut_into_pieces_changes_no_delay() -> None:
         (["a b c", "a c", "a b c"], 1, "a b c"),
         (["a b c", "x c d"], 2, "a b c d"),
         (["thank you", "and"], 2, "thank you"),
+        (["a b c", "a", ""], 3, "a b c"),
         (["thank you", "", "and so on"], 2, "thank you on"),
     ],
 )
@@ -213,7 +214,7 @@ def test_a_score_holds_every_count() -> None:
 
 
 def test_words_of_a_piece_that_was_taken_off_are_lost() -> None:
-    trace = [closed(4.0, 0, "the quick brown fox"), view(6.0, 1, "jumps"), closed(7.0, 1, "", (3.8, 5.9)),
+    trace = [closed(4.0, 0, "the quick brown fox"), view(6.0, 1, "jumps"), closed(7.0, 1, "", (2.8, 5.9)),
              closed(9.5, 2, "the lazy dog")]  # fmt: skip
 
     score = score_of(SCRIPT, trace)

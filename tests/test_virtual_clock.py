@@ -11,7 +11,7 @@ from fakes import LONG_PAUSE, LoudnessDetector, ReadingModel, speech
 from engine.events import DecodeJob, Discarded, Final, Hypothesis, Partial, SpeechStarted, TimedEvent
 from engine.options import StreamingOptions
 from engine.transcriber import Transcriber
-from stream.audio import n_samples, seconds
+from stream.audio import AudioChunk, n_samples, seconds
 from stream.gate import GateOptions
 from ui.bench.streaming.virtual_clock import VirtualRun
 
@@ -91,11 +91,36 @@ def test_nothing_is_heard_before_it_is_said(took_s: float) -> None:
             assert timed.event.end_s + took_s <= timed.t_s + 1e-9
 
 
+def test_the_model_hears_all_that_came_while_it_worked() -> None:
+    partials = [timed for timed in play(TimedModel(0.35)) if isinstance(timed.event, Partial)]
+
+    # Asked at 0.3 s, it is done at 0.65 s, when six blocks were there, and so on.
+    assert [(0.65, 0.3), (1.0, 0.6)] == [(round(p.t_s, 6), p.event.end_s) for p in partials[:2]]
+
+
+def test_what_is_open_at_the_end_becomes_final() -> None:
+    model = TimedModel(0.05)
+    run = VirtualRun(Transcriber(LoudnessDetector()), model, 1, lambda: model.clock_s)
+
+    events = run.play(AUDIO[: n_samples(0.75)], n_samples(0.1))
+
+    # The last block is half of one.
+    assert [0.8] == [round(timed.t_s, 6) for timed in events if isinstance(timed.event, Final)]
+
+
+class Roomy(Transcriber):
+    """Sees to it that no audio comes that it has no room for."""
+
+    def receive_audio(self, chunk: AudioChunk) -> None:
+        assert self.wants_audio
+        super().receive_audio(chunk)
+
+
 def test_where_the_core_has_no_room_audio_waits_for_it() -> None:
     options = StreamingOptions(backlog_s=1.2, gate=GateOptions(longest_s=1.2, cut_within_s=0.5))
     model = TimedModel(7.0)
 
-    events = play(model, options=options)
+    events = VirtualRun(Roomy(LoudnessDetector(), options), model, 1, lambda: model.clock_s).play(AUDIO, n_samples(0.1))
 
     heard = [timed.event for timed in events if isinstance(timed.event, Final)]
     assert seconds(len(AUDIO)) - 1.2 < heard[-1].end_s
