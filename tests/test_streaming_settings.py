@@ -47,6 +47,7 @@ def test_every_option_can_be_varied(name: str) -> None:
     ("setting", "message"),
     [
         ({"gate.nothing": "1"}, "gate.nothing is none of partials, step_s"),
+        ({"sequential": "true"}, "sequential is none of"),
         ({"gate": "1"}, "gate is none of"),
         ({"step_s": "fast"}, "step_s must be a number, got fast"),
         ({"batch_size": "1.5"}, "batch_size must be a whole number, got 1.5"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ui.bench.charts import Panel, Point, Series, picture
 from ui.bench.streaming.measure import StreamRun
-from ui.bench.streaming.tables import total
+from ui.bench.streaming.tables import TOGETHER, total
 from ui.scoring.delays import percentile
 
 _NOTE = "Point: half of the words are stable by then; line: 95 % are.  Full by the wall clock, ring by the virtual one."
@@ -15,16 +15,11 @@ _NOTE = "Point: half of the words are stable by then; line: 95 % are.  Full by t
 def plot_of(runs: Sequence[StreamRun]) -> str:
     """Return the picture as SVG."""
     spoken = [run for run in runs if run.score.n_words]
-    panels = [
-        Panel(
-            title=name,
-            x_title="stable text, seconds after the word",
-            y_title="word errors of finals, %",
-            series=[*_series([run for run in spoken if run.set_name == name])],
-        )
-        for name in dict.fromkeys(run.set_name for run in spoken)
-    ]
-    return picture(panels, _NOTE)
+    sets = {name: [run for run in spoken if run.set_name == name] for name in dict.fromkeys(r.set_name for r in spoken)}
+    if len(sets) > 1:
+        sets = {TOGETHER: spoken, **sets}
+    axes = {"x_title": "stable text, seconds after the word", "y_title": "word errors of finals, %"}
+    return picture([Panel(title=name, **axes, series=_series(own)) for name, own in sets.items()], _NOTE)
 
 
 def _series(runs: Sequence[StreamRun]) -> list[Series]:

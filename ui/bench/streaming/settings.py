@@ -17,6 +17,7 @@ Setting = Mapping[str, str]
 
 LIVE = StreamingOptions()
 
+_OF_RECORDINGS = {"sequential", "condition_on_previous_text", "patience_s"}
 _NESTED = (AudioContext, DecodingOptions, GateOptions)
 _Options = TypeVar("_Options", StreamingOptions, AudioContext, DecodingOptions, GateOptions)
 
@@ -50,8 +51,8 @@ def parse_vary(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def option_names(options: object, path: str = "") -> Iterator[str]:
-    """Yield the dotted names of everything in ``options`` that has a value of its own."""
-    for name in get_type_hints(type(options)):
+    """Yield the dotted names of all that says how a live stream is heard and has a value of its own."""
+    for name in (name for name in get_type_hints(type(options)) if name not in _OF_RECORDINGS):
         value = getattr(options, name)
         if isinstance(value, _NESTED):
             yield from option_names(value, f"{path}{name}.")

@@ -12,6 +12,7 @@ from ui.bench.streaming.measure import StreamRun
 from ui.scoring.delays import percentile
 from ui.scoring.scores import Score
 
+TOGETHER = "together"
 _NONE = "–"
 Runs = Sequence[StreamRun]
 Column = tuple[str, Callable[[Runs], str]]
@@ -36,9 +37,15 @@ def _table(title: str, runs: Runs, columns: Sequence[Column]) -> Table:
         table.add_column(heading)
     for heading, _ in columns:
         table.add_column(heading, justify="right")
-    for key in dict.fromkeys((run.label, run.clock, run.set_name) for run in runs):
-        row = [run for run in runs if (run.label, run.clock, run.set_name) == key]
-        table.add_row(*key, *(cell(row) for _, cell in columns))
+    for who in dict.fromkeys((run.label, run.clock) for run in runs):
+        own = [run for run in runs if (run.label, run.clock) == who]
+        rows = {
+            name: [run for run in own if run.set_name == name] for name in dict.fromkeys(run.set_name for run in own)
+        }
+        for name, row in rows.items():
+            table.add_row(*who, name, *(cell(row) for _, cell in columns))
+        if len(rows) > 1:
+            table.add_row(*who, TOGETHER, *(cell(own) for _, cell in columns), style="bold")
     return table
 
 
@@ -115,7 +122,7 @@ _DELAYS: list[Column] = [
     *_lates("shown", "shown_s"),
     *_lates("stable", "settled_s"),
     *_lates("final", "final_s"),
-    ("p50 after hangover", _after_hangover),
+    ("p50 – hangover", _after_hangover),
 ]
 _STEADINESS: list[Column] = [
     ("changed", _share("n_changed", "n_last")),
