@@ -150,7 +150,7 @@ def test_an_empty_picture_is_one_too() -> None:
 
 def test_the_command_without_speech_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 1 == main(["bench", "streaming", "--audio", str(tmp_path)])
-    assert "it has no manifest.csv" in capsys.readouterr().err
+    assert "has no manifest.csv: name real speech" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,15 @@ def test_wrong_usage_is_told(arguments: list[str], message: str, capsys: pytest.
 
 
 def test_an_option_that_is_none_is_told_before_anything_begins(capsys: pytest.CaptureFixture[str]) -> None:
-    assert 1 == main(["bench", "streaming", "--vary", "speed=3"])
+    assert 2 == main(["bench", "streaming", "--vary", "speed=3"])
     assert "speed is none of partials" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_begins(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert 1 == main(["bench", "streaming", "--json", str(tmp_path / "none" / "x.json"), "--audio", str(tmp_path)])
+    assert "x.json cannot be written (No such file or directory)" in capfd.readouterr().err
 
 
 def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,7 +90,7 @@ def test_every_set_is_made_of_its_recordings(folder: Path) -> None:
     timit, short, quiet = made["timit"][0], made["short"][0], made["nonspeech"][0]
     assert ("word a word b", "by hand", 4.4) == (timit.script.text, timit.times, timit.script.duration_s)
     assert [0.5, 0.75, 2.7, 2.95] == [word.end_s for word in timit.script.words]
-    assert ("word c", "by base", [False, True]) == (
+    assert ("word c", "by base, 0.07 s early", [False, True]) == (
         short.script.text, short.times, [word.is_guessed for word in short.script.words],
     )  # fmt: skip
     assert (0, "", 1.0) == (len(quiet.script.words), quiet.times, quiet.script.duration_s)

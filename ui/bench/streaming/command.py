@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,44 +22,66 @@ from ui.bench.streaming.settings import Setting, settings_of, varied
 from ui.bench.streaming.streams import SETS, StreamMaker
 from ui.bench.streaming.tables import tables_of
 from ui.bench.worker import command_of
-from ui.errors import EXIT_FAILED, EXIT_OK, complain
+from ui.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, OutputError, complain
 from ui.interrupts import held_interrupts
 from ui.scoring.traces import trace_as_json
 
 
 def bench_streaming(arguments: argparse.Namespace) -> int:
     """Measure, print tables, and write the figures where the arguments say."""
-    settings = settings_of(arguments.vary)
     arguments.clock = arguments.clock or (("virtual",) if arguments.quick else ("virtual", "wall"))
+    settings = settings_of(arguments.vary)
     try:
         for setting in settings:
             varied(setting)
-        with closing(Listener()) as listener:
-            sets, notes = _sets(arguments, listener)
-        if not sets:
-            complain(f"there is nothing to hear: {'; '.join(notes)}")
-            return EXIT_FAILED
+    except ValueError as error:
+        complain(error)
+        return EXIT_USAGE
+    _try_writing(arguments)
+    try:
+        sets, notes = _sets(arguments)
         runs = [run for trial in _our_trials(arguments, settings) for run in measure(trial, sets)]
-    except (PeerError, ValueError) as error:
+    except PeerError as error:
         complain(error)
         return EXIT_FAILED
     runs += _peers_runs(arguments, sets, notes)
     notes += [f"max-whisper is {our_version()}, {arguments.model}, blocks of {arguments.block_ms} ms", *_times(sets)]
     _print(runs, notes)
-    if arguments.plot:
-        arguments.plot.write_text(plot_of(runs), encoding="utf-8")
-    if arguments.json:
-        _write(arguments.json, runs, notes, arguments)
+    _write(arguments, runs, notes)
     return EXIT_OK
 
 
-def _sets(arguments: argparse.Namespace, listener: Listener) -> tuple[Sets, list[str]]:
-    """The sets that are there, and what is missing."""
+def _try_writing(arguments: argparse.Namespace) -> None:
+    """See that what is measured can be written, before it is measured."""
+    for path in (arguments.json, arguments.plot):
+        if path is not None:
+            with _told_failure(path), path.open("a", encoding="utf-8"):
+                pass
+
+
+@contextlib.contextmanager
+def _told_failure(path: Path) -> Iterator[None]:
+    """Say of a file that cannot be written which it is, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}): name a file that can") from error
+
+
+def _sets(arguments: argparse.Namespace) -> tuple[Sets, list[str]]:
+    """The sets that are there, and what is missing.
+
+    Raises:
+        PeerError: none is there.
+    """
     if not (arguments.audio / "manifest.csv").is_file():
-        return {}, ["it has no manifest.csv: name a folder of real speech with --audio or MAX_WHISPER_AUDIO"]
-    maker = StreamMaker(arguments.audio, listener.hear, is_quick=arguments.quick)
-    found = {name: SETS[name](maker) for name in arguments.sets}
+        raise PeerError(f"{arguments.audio} has no manifest.csv: name real speech with --audio or MAX_WHISPER_AUDIO")
+    with closing(Listener()) as listener:
+        maker = StreamMaker(arguments.audio, listener.hear, is_quick=arguments.quick)
+        found = {name: SETS[name](maker) for name in arguments.sets}
     notes = [f"{name}: skipped, no recording of it is in {arguments.audio}" for name in found if not found[name]]
+    if not any(found.values()):
+        raise PeerError("; ".join(notes))
     return {name: streams for name, streams in found.items() if streams}, notes
 
 
@@ -110,13 +133,18 @@ def _print(runs: Sequence[StreamRun], notes: Sequence[str]) -> None:
     console.print(f"Machine: {place}", style="dim", soft_wrap=True, highlight=False)
 
 
-def _write(path: Path, runs: Sequence[StreamRun], notes: Sequence[str], arguments: argparse.Namespace) -> None:
-    content = {
-        "machine": machine(),
-        "model": arguments.model,
-        "version": our_version(),
-        "block_ms": arguments.block_ms,
-        "notes": notes,
-        "runs": [asdict(run) | {"trace": trace_as_json(run.trace)} for run in runs],
-    }
-    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+def _write(arguments: argparse.Namespace, runs: Sequence[StreamRun], notes: Sequence[str]) -> None:
+    if arguments.plot is not None:
+        with _told_failure(arguments.plot):
+            arguments.plot.write_text(plot_of(runs), encoding="utf-8")
+    if arguments.json is not None:
+        content = {
+            "machine": machine(),
+            "model": arguments.model,
+            "version": our_version(),
+            "block_ms": arguments.block_ms,
+            "notes": notes,
+            "runs": [asdict(run) | {"trace": trace_as_json(run.trace)} for run in runs],
+        }
+        with _told_failure(arguments.json):
+            arguments.json.write_text(json.dumps(content) + "\n", encoding="utf-8")
