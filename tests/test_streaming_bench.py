@@ -148,11 +148,6 @@ def test_an_empty_picture_is_one_too() -> None:
 # The command
 
 
-def test_the_command_without_speech_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert 1 == main(["bench", "streaming", "--audio", str(tmp_path)])
-    assert "has no manifest.csv: name real speech" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -180,13 +175,17 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_begins(
     assert "x.json cannot be written (No such file or directory)" in capfd.readouterr().err
 
 
-def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """All but the models: a worker that shows nothing right stands for ours, and nobody hears words."""
+@pytest.fixture
+def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that shows what it was told stands for ours; what is made of recordings is kept in the test's folder."""
     (tmp_path / "worker.py").write_text(WORKER.replace('" ".join(more)', "str(more)"), encoding="utf-8")
-    monkeypatch.setattr(
-        "ui.bench.streaming.command.command_of", lambda *_: [sys.executable, "-I", str(tmp_path / "worker.py")]
-    )
+    command = [sys.executable, "-I", str(tmp_path / "worker.py")]
+    monkeypatch.setattr("ui.bench.streaming.command.command_of", lambda *_: command)
     monkeypatch.setattr("ui.bench.streaming.streams.bench_folder", lambda: tmp_path / "cache")
+
+
+@pytest.mark.usefixtures("ours")
+def test_the_whole_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures, plot = tmp_path / "figures.json", tmp_path / "plot.svg"
 
     code = main([
@@ -203,3 +202,12 @@ def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "'0.5'" in runs[-1]["trace"][0]["text"]
     assert "words timed by hand" in capsys.readouterr().out
     ET.fromstring(plot.read_text(encoding="utf-8"))
+
+
+@pytest.mark.usefixtures("ours")
+def test_without_real_speech_the_sample_is_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == main(["bench", "streaming", "--audio", str(tmp_path), "--quick"])
+
+    shown = capsys.readouterr().out
+    assert "has no manifest.csv, so this is the sample" in shown
+    assert "sample: words timed exactly; 0 of 108 have no time" in shown

@@ -18,7 +18,7 @@ from ui.scoring.words import shown_words
 class Delays:
     """Seconds from the end of each word in the audio to the moment it was shown.
 
-    Words never shown are left out, and those whose time nobody knows.
+    Words never shown are left out, those that are written otherwise, as 25, and those whose time nobody knows.
 
     Attributes:
         shown: to its first appearance.

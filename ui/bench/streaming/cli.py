@@ -16,8 +16,8 @@ what is measured, of every program by the same code from what a reader saw:
   finals, stable, first shown   word error rate, after Whisper's normaliser, of the last text; of what each place held
                                 when it was first stable; of what it held first
   delays                        from the end of a word in the audio to its first appearance, and to that in stable or
-                                final text; of finals, from the end of the last word.  Words never shown count as errors
-                                and not here
+                                final text; of finals, from the end of the last word.  Of words that are never shown, or
+                                written otherwise (25), there is none: "of words" says of how many there is
   changed                       words that were shown and later changed or taken away; case and punctuation are none
   stable changed by finals      the same of words that were stable when the final came
   stable taken back before      the same before the final: should be 0
@@ -63,7 +63,9 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     )
     blocks = "virtual clock: the microphone gives so much sound at a time, 20 to 100 (100)"
     streaming.add_argument("--block-ms", type=_block_ms, default=100, metavar="MS", help=blocks)
-    streaming.add_argument("--audio", type=Path, default=audio, metavar="FOLDER", help="has manifest.csv")
+    streaming.add_argument(
+        "--audio", type=Path, default=audio, metavar="FOLDER", help="has manifest.csv; else the sample is heard"
+    )
     plot = "draw delay against word errors there, as SVG"
     streaming.add_argument("--plot", type=Path, metavar="FILE", help=plot)
     streaming.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every trace there")

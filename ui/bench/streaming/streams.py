@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from stream.audio import SAMPLE_RATE, seconds
 from ui.bench.streaming.sounds import joined, read_samples, write_wav
 from ui.bench.streaming.word_times import Hear, heard_words, joined_script, read_words, timed_script
+from ui.demo import sample_folder
 from ui.paths import bench_folder
-from ui.scoring.scripts import Script
+from ui.scoring.scripts import Script, read_script
 
 _PAUSE_S = 1.2
 """Silence between joined recordings: longer than any hangover that is fit for talk."""
@@ -29,7 +30,8 @@ class Stream:
 
     Attributes:
         path: a WAV file, 16 kHz mono 16-bit.
-        times: "by hand", or "by base, 0.07 s early" where our own program found them; "" where nothing is said.
+        times: how they were found: "exactly", "by hand", or "by base, 0.07 s early", our own program; "" where nothing
+            is said.
     """
 
     name: str
@@ -114,6 +116,14 @@ class StreamMaker:
         scripts = [self._script(row, seconds(len(clip))) for row, clip in zip(rows, clips, strict=True)]
         script = joined_script([s for s, _ in scripts], [n / SAMPLE_RATE for n in starts], seconds(len(audio)))
         return [Stream(name=name, path=_written(name, audio), script=script, times=scripts[0][1])]
+
+
+def sample_stream() -> Stream:
+    """Return the sample that comes with the program: synthetic speech, whose words have exact times."""
+    script = read_script(sample_folder())
+    audio = read_samples(sample_folder() / "sample.flac")
+    script = replace(script, duration_s=seconds(len(audio)))
+    return Stream(name="sample", path=_written("sample", audio), script=script, times="exactly")
 
 
 SETS: dict[str, Callable[[StreamMaker], list[Stream]]] = {
