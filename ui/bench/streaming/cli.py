@@ -22,7 +22,11 @@ what is measured, of every program by the same code from what a reader saw:
   stable changed by finals      the same of words that were stable when the final came
   stable taken back before      the same before the final: should be 0
   lost to guards                words in the audio of utterances that were discarded
-  made up                       words of finals that nothing that was said is in
+  made up                       words of finals in which nothing of what was said is; where nothing is said, all of them
+  p50 – hangover                what finals cost beyond the silence that our gate waits for
+  compute, CPU s per s          seconds in which the model worked, and processor seconds of the whole program, for each
+                                second of audio
+  peak MiB                      the most memory of a process begun for this program and setting
 
 sets: long (talks), stream (speech between silence, noise and music), timit (clips timed by hand, joined), short (other
 clips, joined), nonspeech (silence, noise, music).
