@@ -16,8 +16,8 @@ what is measured, of every program by the same code from what a reader saw:
   finals, stable, first shown   word error rate, after Whisper's normaliser, of the last text; of what each place held
                                 when it was first stable; of what it held first
   delays                        from the end of a word in the audio to its first appearance, and to that in stable or
-                                final text; of finals, from the end of the last word.  Of words that are never shown, or
-                                written otherwise (25), there is none: "of words" says of how many there is
+                                final text (settled); of finals, from the end of the last word.  There is none of words
+                                that are never shown, or written otherwise (25): "of words" says of how many there is
   changed                       words that were shown and later changed or taken away; case and punctuation are none
   stable changed by finals      the same of words that were stable when the final came
   stable taken back before      the same before the final: should be 0

@@ -120,7 +120,7 @@ _WORDS: list[Column] = [
 _DELAYS: list[Column] = [
     ("of words, %", _covered),
     *_lates("shown", "shown_s"),
-    *_lates("stable", "settled_s"),
+    *_lates("settled", "settled_s"),
     *_lates("final", "final_s"),
     ("p50 – hangover", _after_hangover),
 ]
