@@ -32,7 +32,7 @@ sets: long (talks), stream (speech between silence, noise and music), timit (cli
 clips, joined), nonspeech (silence, noise, music).
 
 clocks: virtual counts audio and the seconds that decoding really took, so minutes of audio take seconds; wall is the
-whole program at the speed of speech.
+whole program at the speed of speech.  Whatever else the machine does meanwhile makes delays longer, by either.
 """
 
 
