@@ -127,6 +127,7 @@ _DELAYS: list[Column] = [
 _STEADINESS: list[Column] = [
     ("changed", _share("n_changed", "n_last")),
     ("stable changed by finals", _share("n_stable_changed", "n_last")),
+    ("stable completed before, n", _count("n_completed")),
     ("stable taken back before, n", _count("n_taken_back")),
 ]
 _COST: list[Column] = [
