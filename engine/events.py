@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,14 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The utterance has ended at ``end_s`` (seconds of audio); its text is still to come."""
+
+    utterance_id: int
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Partial:
     """The text so far of an utterance still open; each replaces the one before.
 
@@ -122,6 +130,7 @@ class Final:
         words: when each was said, seconds of audio; empty where that was not asked for.
         segments: the text cut at its timestamps, where there are some; times are seconds of audio.
         language_prob: how probable the language is, 0 … 1; None where it was given.
+        tokens: what the text was made of.
     """
 
     utterance_id: int
@@ -132,11 +141,12 @@ class Final:
     words: tuple[WordTiming, ...] = ()
     segments: tuple[Segment, ...] = ()
     language_prob: float | None = None
+    tokens: tuple[Token, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """An utterance that turned out to hold no words: whatever was shown of it goes away."""
+    """An utterance that turned out to hold no words, or was taken back: whatever was shown of it goes away."""
 
     utterance_id: int
     reason: str
@@ -150,6 +160,32 @@ class AudioDropped:
 
     start_s: float
     end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeFailed:
+    """The model failed over an utterance.
+
+    Attributes:
+        utterance_id: whose.
+        reason: what the model said, for people.
+        is_lost: whether it is given up: it failed twice, and what an earlier partial heard is all there is.
+        start_s, end_s: seconds of audio.
+    """
+
+    utterance_id: int
+    reason: str
+    is_lost: bool
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """All audio before ``at_s`` (seconds of audio) has been transcribed, as the flush named ``tag`` asked."""
+
+    tag: str
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +207,7 @@ class Status:
     real_time_factor: float
 
 
-Event = SpeechStarted | Partial | Final | Discarded | AudioDropped | Status
+Event = SpeechStarted | SpeechStopped | Partial | Final | Discarded | DecodeFailed | Flushed | AudioDropped | Status
 
 
 @dataclass(frozen=True, slots=True)

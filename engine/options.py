@@ -122,6 +122,8 @@ class StreamingOptions:
         partial_context: what a partial is encoded with.
         final_context: what a final is encoded with.
         gate: endpointing.
+        keeps_stable: whether a final begins with the stable text that was shown, for readers who cannot take a word
+            back; else it is decoded anew (docs/decisions/0003-finals-stand-alone.md).
         sequential: whether a recording is heard a window after another, each beginning where the text of the one before
             ends, as whisper/transcribe.py has it, instead of cut at its pauses.
         condition_on_previous_text: whether a window of those is told what was said before it.
@@ -136,6 +138,7 @@ class StreamingOptions:
     partial_context: AudioContext = SHORT_CONTEXT
     final_context: AudioContext = FULL_WINDOW
     gate: GateOptions = field(default_factory=GateOptions)
+    keeps_stable: bool = False
     sequential: bool = False
     condition_on_previous_text: bool = True
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.alignment import WordTiming
-from engine.events import AudioDropped, DecodeJob, Event, Final, Hypothesis, SpeechStarted
+from engine.events import AudioDropped, DecodeFailed, DecodeJob, Event, Final, Hypothesis, SpeechStarted
 from engine.options import DecodingOptions, StreamingOptions
 from engine.segments import Segment, words_by_segment
 from engine.transcriber import LEVEL_SAMPLES
@@ -48,6 +48,8 @@ class SequentialTranscriber:
         self._level_dbfs = -np.inf
         self._n_segments = 0
         self._job: DecodeJob | None = None
+        self._has_failed = False
+        """Whether the model failed over the window that comes next."""
         self._events: list[Event] = []
         self._has_ended = False
 
@@ -82,6 +84,17 @@ class SequentialTranscriber:
         is_heard = self._end_sample - self._seek < n_samples(_SHORTEST_S)
         return self._has_ended and self._job is None and is_heard
 
+    @property
+    def has_due(self) -> bool:
+        """Whether the next window is whole, or the recording is, and none is with the model."""
+        is_whole = self._end_sample - self._seek >= n_samples(_WINDOW_S) or self._has_ended
+        return is_whole and self._job is None and not self.is_finished
+
+    @property
+    def has_final_due(self) -> bool:
+        """The same: nothing but finals comes of a recording."""
+        return self.has_due
+
     def receive_audio(self, chunk: AudioChunk) -> None:
         """Take the next audio, of any length; a jump in its ``start_sample`` is audio that was lost: silence."""
         n_lost = chunk.start_sample - self._end_sample
@@ -103,22 +116,32 @@ class SequentialTranscriber:
 
     def next_jobs(self, most: int = 1, *, is_patient: bool = False) -> list[DecodeJob]:  # noqa: ARG002  # one by one
         """Return the next window once it is whole, or the recording is; never two, however many are wanted."""
-        n_waiting = self._end_sample - self._seek
-        if self._job is not None or self.is_finished:
-            return []
-        if n_waiting < n_samples(_WINDOW_S) and not self._has_ended:
+        if not self.has_due:
             return []
         self._job = self._make_job()
         return [self._job]
 
     def receive_hypothesis(self, job: DecodeJob, hypothesis: Hypothesis) -> None:
         """Take the outcome of ``job``, which must be the one that ``next_jobs`` returned last."""
-        if job is not self._job:
-            raise ValueError(f"not the job that was asked for: from sample {job.start_sample}")
-        self._job = None
+        self._take_back(job)
+        self._has_failed = False
         segments, heard_s = _heard(hypothesis, self._decoding, seconds(len(job.audio)))
         self._receive_segments(segments, hypothesis, seconds(job.start_sample))
         self._move_on(n_samples(max(heard_s, _SHORTEST_S)))
+
+    def receive_failure(self, job: DecodeJob, reason: str) -> None:
+        """Take it that the model failed over ``job``: it is decoded once more; if that fails too, it is left out."""
+        self._take_back(job)
+        span = seconds(job.start_sample), seconds(job.end_sample)
+        self._events.append(DecodeFailed(job.utterance_id, reason, self._has_failed, *span))
+        if self._has_failed:
+            self._move_on(len(job.audio))
+        self._has_failed = not self._has_failed
+
+    def _take_back(self, job: DecodeJob) -> None:
+        if job is not self._job:
+            raise ValueError(f"not the job that was asked for: from sample {job.start_sample}")
+        self._job = None
 
     def _make_job(self) -> DecodeJob:
         waiting = np.concatenate(self._chunks)

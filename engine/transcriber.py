@@ -2,10 +2,11 @@
 
 The core never calls the model.  It is given audio, asked for the next job, told the outcome, asked for events:
 
-    receive_audio(chunk) · receive_eof()          from the source
-    next_jobs(most) → list[DecodeJob]             to the model, whenever it is free
-    receive_hypothesis(job, hypothesis)           from the model
-    events() → list[Event]                        to the view
+    receive_audio(chunk) · receive_eof()                          from the source
+    flush(tag) · clear() · configure(options)                     from whoever speaks
+    next_jobs(most) → list[DecodeJob]                             to the model, whenever it is free
+    receive_hypothesis(job, hypothesis) · receive_failure(job, …)  from the model
+    events() → list[Event]                                        to the view
 
 Samples are the clock.  What becomes of an utterance depends on its audio alone: neither how the audio was cut into
 chunks nor how fast the model is changes a final (docs/decisions/0003-finals-stand-alone.md).
@@ -14,21 +15,21 @@ chunks nor how fast the model is changes a final (docs/decisions/0003-finals-sta
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from engine.events import (
     AudioDropped,
+    DecodeFailed,
     DecodeJob,
-    Discarded,
     Event,
-    Final,
+    Flushed,
     Hypothesis,
     SpeechStarted,
+    SpeechStopped,
 )
-from engine.guards import is_not_speech
 from engine.options import StreamingOptions
-from engine.utterance import Utterance, text_of
+from engine.utterance import Utterance
 from stream.audio import SAMPLE_RATE, AudioChunk, level_dbfs, n_samples, seconds
 from stream.detector import VoiceDetector
 from stream.gate import GateEvent, SpeechClosed, SpeechGate, SpeechOpened, SpeechPaused, SpeechResumed
@@ -41,6 +42,21 @@ LEVEL_SAMPLES = 1600
 """The level is that of the last tenth of a second."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """Work that waits for the model.
+
+    Attributes:
+        utterance: whose.
+        end_sample: where its audio ends.
+        is_final: whether the outcome may become the utterance's final text.
+    """
+
+    utterance: Utterance
+    end_sample: int
+    is_final: bool
+
+
 class Transcriber:
     """The state of one stream."""
 
@@ -48,10 +64,11 @@ class Transcriber:
         self._options = options or StreamingOptions()
         self._gate = SpeechGate(detector, self._options.gate)
         self._ring = RingBuffer(n_samples(self._options.gate.longest_s + _RING_RESERVE_S))
-        self._step_samples = n_samples(self._options.step_s)
         self._utterances: deque[Utterance] = deque()
         """Oldest first.  Only the last may be open, and only it needs the ring: closed ones own their audio."""
         self._n_utterances = 0
+        self._flushes: deque[tuple[int, Flushed]] = deque()
+        """Each with the last utterance before it."""
         self._jobs: list[DecodeJob] = []
         """With the model."""
         self._events: list[Event] = []
@@ -88,6 +105,16 @@ class Transcriber:
         """Whether the stream has ended and every utterance is final."""
         return self._has_ended and not self._utterances
 
+    @property
+    def has_due(self) -> bool:
+        """Whether something waits for the model, and nothing is with it."""
+        return bool(self._due())
+
+    @property
+    def has_final_due(self) -> bool:
+        """Whether a final waits for the model, and nothing is with it."""
+        return any(one.is_final for one in self._due())
+
     def receive_audio(self, chunk: AudioChunk) -> None:
         """Take the next audio, of any length; a jump in its ``start_sample`` is audio that was lost."""
         lost_from = self._ring.end_sample
@@ -108,6 +135,30 @@ class Transcriber:
         self._receive_gate_events(self._gate.receive_eof())
         self._has_ended = True
 
+    def flush(self, tag: str = "") -> None:
+        """Close what is open, and tell with ``tag`` when all audio so far has been transcribed; audio may go on."""
+        self._receive_gate_events(self._gate.flush())
+        self._flushes.append((self._n_utterances, Flushed(tag, self.now_s)))
+        self._finish_decided()
+
+    def clear(self) -> None:
+        """Forget the utterance under way: whoever speaks takes it back."""
+        if self._gate.is_open:
+            self._utterances[-1].is_taken_back = True
+            self._receive_gate_events(self._gate.flush())
+
+    def configure(self, options: StreamingOptions) -> None:
+        """Go by ``options`` from here on, in the utterance under way too.
+
+        Raises:
+            ValueError: utterances would be longer than those this stream was made for.
+        """
+        longest_s = seconds(self._ring.capacity_samples) - _RING_RESERVE_S
+        if options.gate.longest_s > longest_s:
+            raise ValueError(f"gate.longest_s must be at most {longest_s:g}, as at first, got {options.gate.longest_s}")
+        self._options = options
+        self._gate.configure(options.gate)
+
     def events(self) -> list[Event]:
         """Return what happened since the last call, in order."""
         events, self._events = self._events, []
@@ -122,49 +173,74 @@ class Transcriber:
 
         With patience there is none until there are ``most``, or no more audio is wanted.
         """
-        if self._jobs:
-            return []
-        due = [job for u in self._utterances if not u.is_decided and (job := self._job_for(u)) is not None]
+        due = self._due()
         if is_patient and len(due) < most and self.wants_audio:
             return []
-        self._jobs = due[:1]
-        if due and due[0].is_final:
+        first = due[:1]
+        if first and first[0].is_final:
             # In a batch all texts wait for the longest, and on a GPU all are encoded in its context.
-            finals = [job for job in due if job.is_final]
-            self._jobs = sorted(finals, key=lambda job: abs(len(job.audio) - len(due[0].audio)))[:most]
+            length = first[0].utterance.length_to(first[0].end_sample)
+            finals = [one for one in due if one.is_final]
+            first = sorted(finals, key=lambda one: abs(one.utterance.length_to(one.end_sample) - length))[:most]
+        self._jobs = [self._make_job(one) for one in first]
         return list(self._jobs)
 
     def receive_hypothesis(self, job: DecodeJob, hypothesis: Hypothesis) -> None:
         """Take the outcome of ``job``, which must be one that ``next_jobs`` returned last."""
-        if job not in self._jobs:
-            raise ValueError(f"not a job that was asked for: utterance {job.utterance_id} to {job.end_sample}")
-        self._jobs.remove(job)
-        utterance = next(u for u in self._utterances if u.id == job.utterance_id)
+        utterance = self._take_back(job)
         partial = utterance.receive_hypothesis(hypothesis, job.end_sample, job.is_final)
         if partial is not None and self._options.partials and not utterance.is_decided:
             self._events.append(partial)
         self._finish_decided()
 
-    def _job_for(self, utterance: Utterance) -> DecodeJob | None:
+    def receive_failure(self, job: DecodeJob, reason: str) -> None:
+        """Take it that the model failed over ``job``, one that ``next_jobs`` returned last.
+
+        A partial is skipped.  A final is decoded once more; if that fails too, what was heard before must do.
+        """
+        utterance = self._take_back(job)
+        is_lost = utterance.receive_failure(job.end_sample, job.is_final)
+        span = seconds(job.start_sample), seconds(job.end_sample)
+        self._events.append(DecodeFailed(utterance.id, reason, is_lost, *span))
+        self._finish_decided()
+
+    def _take_back(self, job: DecodeJob) -> Utterance:
+        if job not in self._jobs:
+            raise ValueError(f"not a job that was asked for: utterance {job.utterance_id} to {job.end_sample}")
+        self._jobs.remove(job)
+        return next(u for u in self._utterances if u.id == job.utterance_id)
+
+    def _due(self) -> list[_Due]:
+        """What waits for the model, the oldest first; nothing while some of it is decoded.
+
+        Only the last utterance can be open: what is due of it comes behind every other's final.
+        """
+        if self._jobs:
+            return []
+        return [one for u in self._utterances if not u.is_decided and (one := self._due_of(u)) is not None]
+
+    def _due_of(self, utterance: Utterance) -> _Due | None:
         end = utterance.probable_end
         if end is not None and utterance.outcome_end != end:
-            return self._make_job(utterance, end, is_final=True)
+            return _Due(utterance, end, is_final=True)
         if end is None and self._options.partials:
             now = self._ring.end_sample
-            if now - utterance.decoded_to >= self._step_samples:
-                return self._make_job(utterance, now, is_final=False)
+            if now - utterance.decoded_to >= n_samples(self._options.step_s):
+                return _Due(utterance, now, is_final=False)
         return None
 
-    def _make_job(self, utterance: Utterance, end: int, *, is_final: bool) -> DecodeJob:
-        audio = utterance.audio if utterance.audio is not None else self._ring.read(utterance.start_sample, end)
-        prefix = () if is_final else tuple(token.id for token in utterance.prefix.tokens)
+    def _make_job(self, due: _Due) -> DecodeJob:
+        utterance, options = due.utterance, self._options
+        audio = utterance.audio
+        if audio is None:
+            audio = self._ring.read(utterance.start_sample, due.end_sample)
+        is_free = due.is_final and not options.keeps_stable
+        prefix = () if is_free else tuple(token.id for token in utterance.prefix.tokens)
         draft = utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else ()
-        context = self._options.final_context if is_final else self._options.partial_context
+        context = options.final_context if due.is_final else options.partial_context
+        decoding = options.decoding if utterance.id == 1 else replace(options.decoding, prefix="")
         context_s = context.needed_s(seconds(len(audio)))
-        options = self._options.decoding
-        if utterance.id > 1:
-            options = replace(options, prefix="")
-        return DecodeJob(utterance.id, audio, utterance.start_sample, is_final, options, context_s, prefix, draft)
+        return DecodeJob(utterance.id, audio, utterance.start_sample, due.is_final, decoding, context_s, prefix, draft)
 
     def _receive_gate_events(self, events: list[GateEvent]) -> None:
         for event in events:
@@ -189,12 +265,21 @@ class Transcriber:
         utterance = self._utterances[-1]
         utterance.end_sample = event.end_sample
         utterance.audio = self._ring.read(utterance.start_sample, event.end_sample)
+        if not utterance.is_taken_back:
+            self._events.append(SpeechStopped(utterance.id, seconds(event.end_sample)))
         self._finish_decided()
 
     def _finish_decided(self) -> None:
-        """Let go of the oldest utterances whose text is known, in order."""
+        """Let go of the oldest utterances whose text is known, in order, and of the flushes behind them."""
         while self._utterances and self._utterances[0].is_decided and not self._is_with_model(self._utterances[0]):
-            self._events.append(_ending(self._utterances.popleft()))
+            self._tell_flushes()
+            self._events.append(self._utterances.popleft().ending())
+        self._tell_flushes()
+
+    def _tell_flushes(self) -> None:
+        oldest = self._utterances[0].id if self._utterances else self._n_utterances + 1
+        while self._flushes and self._flushes[0][0] < oldest:
+            self._events.append(self._flushes.popleft()[1])
 
     def _is_with_model(self, utterance: Utterance) -> bool:
         return any(job.utterance_id == utterance.id for job in self._jobs)
@@ -203,26 +288,3 @@ class Transcriber:
         """Where its speech ends as far as is known."""
         end = utterance.probable_end
         return max(utterance.decoded_to, self._ring.end_sample if end is None else end)
-
-
-def _ending(utterance: Utterance) -> Event:
-    """The event that ends a decided utterance."""
-    hypothesis, end = utterance.outcome, utterance.end_sample
-    assert hypothesis is not None and end is not None
-    start_s, end_s = seconds(utterance.start_sample), seconds(end)
-    text = text_of(hypothesis.tokens)
-    if not text:
-        return Discarded(utterance.id, "no words were heard", start_s, end_s)
-    if is_not_speech(hypothesis.no_speech_prob, hypothesis.avg_logprob):
-        return Discarded(utterance.id, "it does not sound like speech", start_s, end_s)
-    rest = () if hypothesis.rest is None else (hypothesis.rest,)
-    return Final(
-        utterance.id,
-        text,
-        start_s,
-        end_s,
-        hypothesis.language,
-        tuple(word.delayed(start_s) for word in hypothesis.words),
-        tuple(segment.delayed(start_s) for segment in (*hypothesis.segments, *rest)),
-        hypothesis.language_prob,
-    )

@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import Hypothesis, Partial, Token
+from engine.events import Discarded, Final, Hypothesis, Partial, Token
+from engine.guards import is_not_speech
 from engine.stability import StablePrefix
 from stream.audio import seconds
+
+_MOST_TRIES = 2
+"""How often the model may fail over a final before what an earlier partial heard must do."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,8 +30,11 @@ class Utterance:
         end_sample: where it ended; None while it is open.
         audio: int16, all of it, its own copy; None while it is open.
         draft: ids of the latest hypothesis, for the decoder to verify.
+        latest: that hypothesis.
         outcome: the hypothesis of exactly ``start_sample`` … ``outcome_end``, fit to be final.
         prefix: the stable tokens.
+        is_taken_back: whether whoever spoke wants it forgotten.
+        n_failures: how often the model failed over its final.
     """
 
     id: int
@@ -37,9 +44,12 @@ class Utterance:
     end_sample: int | None = None
     audio: NDArray[np.int16] | None = None
     draft: tuple[int, ...] = ()
+    latest: Hypothesis | None = None
     outcome: Hypothesis | None = None
     outcome_end: int = -1
     prefix: StablePrefix = field(default_factory=StablePrefix)
+    is_taken_back: bool = False
+    n_failures: int = 0
 
     @property
     def probable_end(self) -> int | None:
@@ -48,17 +58,46 @@ class Utterance:
 
     @property
     def is_decided(self) -> bool:
-        """Whether its final text is known: it is closed, and exactly its audio was decoded."""
-        return self.end_sample is not None and self.outcome_end == self.end_sample
+        """Whether its end is known: it is closed, and exactly its audio was decoded, or nobody wants it."""
+        return self.end_sample is not None and (self.outcome_end == self.end_sample or self.is_taken_back)
+
+    def length_to(self, end_sample: int) -> int:
+        """Samples from its beginning to ``end_sample``."""
+        return end_sample - self.start_sample
 
     def receive_hypothesis(self, hypothesis: Hypothesis, end_sample: int, is_final: bool) -> Partial | None:
         """Take what the model heard up to ``end_sample``; return what to show of it, if anything new."""
         self.decoded_to = end_sample
         self.draft = tuple(token.id for token in hypothesis.tokens)
+        self.latest = hypothesis
         if is_final:
             self.outcome, self.outcome_end = hypothesis, end_sample
         unstable = self.prefix.receive_tokens(hypothesis.tokens)
         return self._partial(unstable)
+
+    def receive_failure(self, end_sample: int, is_final: bool) -> bool:
+        """Take it that the model failed over the audio up to ``end_sample``; return whether that was the last try."""
+        self.decoded_to = end_sample
+        self.n_failures += is_final
+        if self.n_failures < _MOST_TRIES:
+            return False
+        self.outcome, self.outcome_end = self.latest, end_sample
+        return True
+
+    def ending(self) -> Final | Discarded:
+        """The event that ends it, once it is decided."""
+        assert self.end_sample is not None
+        hypothesis, span = self.outcome, (seconds(self.start_sample), seconds(self.end_sample))
+        if self.is_taken_back:
+            return Discarded(self.id, "it was taken back", *span)
+        if hypothesis is None:
+            return Discarded(self.id, "the model failed over it", *span)
+        text = text_of(hypothesis.tokens)
+        if not text:
+            return Discarded(self.id, "no words were heard", *span)
+        if is_not_speech(hypothesis.no_speech_prob, hypothesis.avg_logprob):
+            return Discarded(self.id, "it does not sound like speech", *span)
+        return _final(self.id, text, hypothesis, span)
 
     def _partial(self, unstable: Sequence[Token]) -> Partial | None:
         stable_text, left_over = complete_text(self.prefix.tokens)
@@ -70,6 +109,20 @@ class Utterance:
         if not stable and not tail:
             return None
         return Partial(self.id, stable, tail, seconds(self.start_sample), seconds(self.decoded_to))
+
+
+def _final(id: int, text: str, hypothesis: Hypothesis, span: tuple[float, float]) -> Final:
+    rest = () if hypothesis.rest is None else (hypothesis.rest,)
+    return Final(
+        id,
+        text,
+        *span,
+        hypothesis.language,
+        tuple(word.delayed(span[0]) for word in hypothesis.words),
+        tuple(segment.delayed(span[0]) for segment in (*hypothesis.segments, *rest)),
+        hypothesis.language_prob,
+        hypothesis.tokens,
+    )
 
 
 def text_of(tokens: Sequence[Token]) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stream.audio import AudioChunk, n_samples, seconds
 from stream.detector import FRAME_SAMPLES, VoiceDetector
 
-CloseReason = Literal["silence", "longest", "end", "gap"]
+CloseReason = Literal["silence", "longest", "end", "gap", "flush"]
 
 _SMOOTHING_FRAMES = 5
 """150 ms: shorter than a pause between phrases, longer than the closure of a stop consonant."""
@@ -46,7 +46,7 @@ class SpeechClosed:
 
     Attributes:
         reason: "silence" after the hangover; "longest" where an utterance that went on was cut;
-            "end" of the stream; "gap" where audio was lost.
+            "end" of the stream; "gap" where audio was lost; "flush" where whoever speaks said so.
     """
 
     start_sample: int
@@ -70,6 +70,7 @@ class GateOptions:
         longest_s: no utterance is longer.
         cut_within_s: one that goes on is cut at the quietest place in this much audio before that limit.
         threshold_dbfs: a frame whose RMS lies below is never voiced.
+        is_manual: nobody listens for speech and pauses: all audio is an utterance's, until the next flush.
     """
 
     opening_frames: int = 6
@@ -81,6 +82,7 @@ class GateOptions:
     longest_s: float = 28.0
     cut_within_s: float = 6.0
     threshold_dbfs: float = -65.0
+    is_manual: bool = False
 
     def __post_init__(self) -> None:
         _require_between(1, "opening_voiced_frames", self.opening_voiced_frames, self.opening_frames, "opening_frames")
@@ -109,6 +111,18 @@ class SpeechGate:
     def __init__(self, detector: VoiceDetector, options: GateOptions) -> None:
         """``detector`` belongs to this stream alone."""
         self._detector = detector
+        self._recent_voiced: deque[bool] = deque()
+        self._recent_power: deque[float] = deque()
+        self.configure(options)
+        self._unjudged: NDArray[np.int16] = np.empty(0, np.int16)
+        self._end_sample = 0
+        self._earliest_start = 0
+        self._utterance_start: int | None = None
+        self._voiced_end = 0
+        self._is_paused = False
+
+    def configure(self, options: GateOptions) -> None:
+        """Decide by ``options`` from here on."""
         self._pre_roll_samples = n_samples(options.pre_roll_ms / 1000)
         self._pause_samples = n_samples(options.pause_ms / 1000)
         self._hangover_samples = n_samples(options.hangover_ms / 1000)
@@ -116,14 +130,9 @@ class SpeechGate:
         self._longest_samples = n_samples(options.longest_s)
         self._threshold_power = 32768.0**2 * 10 ** (options.threshold_dbfs / 10)
         self._opening_voiced_frames = options.opening_voiced_frames
-        self._recent_voiced: deque[bool] = deque(maxlen=options.opening_frames)
-        self._recent_power: deque[float] = deque(maxlen=n_samples(options.cut_within_s) // FRAME_SAMPLES)
-        self._unjudged: NDArray[np.int16] = np.empty(0, np.int16)
-        self._end_sample = 0
-        self._earliest_start = 0
-        self._utterance_start: int | None = None
-        self._voiced_end = 0
-        self._is_paused = False
+        self._is_manual = options.is_manual
+        self._recent_voiced = deque(self._recent_voiced, options.opening_frames)
+        self._recent_power = deque(self._recent_power, n_samples(options.cut_within_s) // FRAME_SAMPLES)
 
     @property
     def is_open(self) -> bool:
@@ -164,6 +173,10 @@ class SpeechGate:
             events += self._receive_frame(frame, FRAME_SAMPLES)
         return events
 
+    def flush(self) -> list[GateEvent]:
+        """Judge what is left, padded with silence, and close the gate here; audio may go on."""
+        return self._finish("flush")
+
     def receive_eof(self) -> list[GateEvent]:
         """Judge what is left, padded with silence, and close the gate at the end of the audio."""
         return self._finish("end")
@@ -196,7 +209,7 @@ class SpeechGate:
         amplitudes = frame.astype(np.float64)
         power = float(amplitudes @ amplitudes) / FRAME_SAMPLES
         # The detector hears every frame: it follows the noise of the stream.
-        is_voiced = self._detector.is_voiced(frame) and power >= self._threshold_power
+        is_voiced = (self._detector.is_voiced(frame) and power >= self._threshold_power) or self._is_manual
         self._recent_power.append(power)
         frame_start = self._end_sample
         self._end_sample += n_real_samples
@@ -206,7 +219,7 @@ class SpeechGate:
 
     def _await_speech(self, is_voiced: bool, frame_start: int) -> list[GateEvent]:
         self._recent_voiced.append(is_voiced)
-        if sum(self._recent_voiced) < self._opening_voiced_frames:
+        if sum(self._recent_voiced) < self._opening_voiced_frames and not self._is_manual:
             return []
         n_frames_ago = len(self._recent_voiced) - 1 - self._recent_voiced.index(True)
         onset = frame_start - n_frames_ago * FRAME_SAMPLES

@@ -27,6 +27,11 @@ class RingBuffer:
         self._n_overflowed_samples = 0
 
     @property
+    def capacity_samples(self) -> int:
+        """How many samples it holds at most."""
+        return len(self._samples)
+
+    @property
     def start_sample(self) -> int:
         """Index of the oldest sample held."""
         return self._start_sample

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fakes import ListSource, cut, hypothesis
 
-from engine.events import DecodeJob, Discarded, Final, Hypothesis, SpeechStarted, Status, TimedEvent
+from engine.events import DecodeFailed, DecodeJob, Discarded, Final, Hypothesis, SpeechStarted, Status, TimedEvent
 from engine.options import StreamingOptions
 from engine.pipeline import transcribe
 from stream.audio import AudioChunk
@@ -165,8 +165,29 @@ def test_a_failing_model_is_not_silent() -> None:
         def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
             raise RuntimeError(f"cannot decode utterance {jobs[0].utterance_id}")
 
-    with pytest.raises(RuntimeError, match="cannot decode utterance 1"):
-        run(ListSource(cut(TALK, lambda: 1600)), BrokenModel())
+    events = [timed.event for timed in run(ListSource(cut(TALK, lambda: 1600)), BrokenModel())]
+
+    failed = [event for event in events if isinstance(event, DecodeFailed) and event.is_lost]
+    assert [(1, "RuntimeError: cannot decode utterance 1"), (2, "RuntimeError: cannot decode utterance 2")] == [
+        (event.utterance_id, event.reason) for event in failed
+    ]
+    assert [1, 2] == [event.utterance_id for event in events if isinstance(event, Discarded)]
+
+
+def test_a_model_that_fails_once_costs_nothing() -> None:
+    class StumblingModel(CountingModel):
+        n_failures = 0
+
+        def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+            if jobs[0].is_final and self.n_failures < 2:  # all together, and the first by itself
+                self.n_failures += 1
+                raise RuntimeError("out of memory")
+            return super().decode(jobs)
+
+    events = run(ListSource(cut(TALK, lambda: 1600)), StumblingModel())
+
+    assert ["11", "12"] == texts(events)
+    assert [False] == [timed.event.is_lost for timed in events if isinstance(timed.event, DecodeFailed)]
 
 
 def test_a_source_is_not_read_while_too_much_waits() -> None:

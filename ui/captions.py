@@ -7,11 +7,13 @@ import contextlib
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Protocol
 
-from engine.events import TimedEvent
+from engine.events import DecodeFailed, TimedEvent
 from engine.options import StreamingOptions
-from engine.pipeline import SpeechModel, transcribe
+from engine.pipeline import transcribe
+from engine.service import SpeechModel
 from stream.source import AudioSource
 from ui.errors import OutputError, complain
 
@@ -80,8 +82,16 @@ class Stdout:
             raise OutputError(f"standard output cannot be written ({error.strerror}): send it elsewhere") from error
 
 
-async def caption(source: AudioSource, model: SpeechModel, options: StreamingOptions, sinks: Sequence[Sink]) -> bool:
-    """Show everything ``source`` says; return whether the user ended it before its end.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: whether by the user before its end, and whether the model failed over any of it."""
+
+    was_stopped: bool
+    has_lost: bool
+
+
+async def caption(source: AudioSource, model: SpeechModel, options: StreamingOptions, sinks: Sequence[Sink]) -> Ending:
+    """Show everything ``source`` says; return how it ended.
 
     The first Ctrl-C, or SIGTERM, closes the source and lets what was heard become final; the second stops at once.
 
@@ -91,13 +101,14 @@ async def caption(source: AudioSource, model: SpeechModel, options: StreamingOpt
         OutputError: stdout cannot be written.
         asyncio.CancelledError: a second Ctrl-C.
     """
-    stop = asyncio.Event()
+    stop, has_lost = asyncio.Event(), False
     with _stop_on_signals(stop):
         async with aclosing(transcribe(source, model, options, stop=stop)) as events:
             async for timed in events:
+                has_lost |= isinstance(timed.event, DecodeFailed) and timed.event.is_lost
                 for sink in sinks:
                     sink.show(timed)
-    return stop.is_set()
+    return Ending(stop.is_set(), has_lost)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -16,7 +17,16 @@ from typing import NoReturn
 
 from ui.bench.cli import add_bench
 from ui.decoding_arguments import add_decoding, add_sequential, find_contradiction
-from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_READER_GONE, OutputError, complain, report_crash
+from ui.errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_READER_GONE,
+    CrashLog,
+    OutputError,
+    complain,
+    report_crash,
+)
 from ui.interrupts import held_interrupts
 from ui.models import add_models_command
 
@@ -44,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_closed_streams()
     try:
         arguments = _arguments(argv)
+        _keep_logged_errors()
         # While nothing listens yet, a SIGTERM is a Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         return _run(arguments)
@@ -55,6 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # the program's top
         _explain(error)
         return EXIT_FAILED
+
+
+def _keep_logged_errors() -> None:
+    log = logging.getLogger("engine")
+    log.handlers, log.propagate = [CrashLog()], False
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

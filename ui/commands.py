@@ -166,13 +166,15 @@ def _caption(
     state = TranscriptState(model.device_name, model.name, duration_s)
     try:
         with _view(state, arguments) as view:
-            was_stopped = asyncio.run(caption(source, model, options, [view, *files]))
+            ending = asyncio.run(caption(source, model, options, [view, *files]))
     except SourceError as error:
         complain(error)
         return EXIT_FAILED
     except asyncio.CancelledError as error:
         raise KeyboardInterrupt from error
-    if not was_stopped:
+    if ending.has_lost:
+        return EXIT_FAILED
+    if not ending.was_stopped:
         return EXIT_OK
     # Ctrl-C is how a microphone ends.
     return EXIT_OK if arguments.command == "mic" else EXIT_INTERRUPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from datetime import datetime
@@ -28,6 +29,21 @@ def complain(message: object) -> None:
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         return
+
+
+class CrashLog(logging.Handler):
+    """Keeps the details of errors that were logged and survived; says so once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._has_told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not self._has_told:
+            self._has_told = True
+            report_crash(error)
 
 
 def report_crash(error: BaseException) -> None:

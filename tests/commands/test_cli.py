@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -192,7 +193,12 @@ def test_an_unforeseen_error_is_logged_and_no_traceback_is_shown(
     log = tmp_path / "log" / "crash.log"
     assert "ZeroDivisionError: no such number" in log.read_text()
     fault = "max-whisper: this is a fault of the program: ZeroDivisionError('no such number'). "
-    assert capfd.readouterr() == ("", fault + f"The details are in {log}; please report them.\n")
+    told = capfd.readouterr()
+    assert "" == told.out
+    assert fault + f"The details are in {log}; please report them." == told.err.splitlines()[0]
+    lost = r"max-whisper: the model failed over \d+\.\d s of speech at \d+\.\d s: ZeroDivisionError: no such number"
+    assert all(re.fullmatch(lost, line) for line in told.err.splitlines()[1:])
+    assert len(RECORDING_LINES) == len(told.err.splitlines()[1:])
 
 
 def test_a_model_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,19 @@ import math
 from typing import Any, TextIO, assert_never
 
 from engine.alignment import WordTiming
-from engine.events import AudioDropped, Discarded, Event, Final, Partial, SpeechStarted, Status, TimedEvent
+from engine.events import (
+    AudioDropped,
+    DecodeFailed,
+    Discarded,
+    Event,
+    Final,
+    Flushed,
+    Partial,
+    SpeechStarted,
+    SpeechStopped,
+    Status,
+    TimedEvent,
+)
 from engine.segments import Segment
 
 
@@ -40,10 +52,12 @@ def event_fields(timed: TimedEvent) -> dict[str, Any]:
     return {"t": round(timed.t_s, 3), **_fields(timed.event)}
 
 
-def _fields(event: Event) -> dict[str, Any]:
+def _fields(event: Event) -> dict[str, Any]:  # noqa: PLR0911  # one a kind
     match event:
         case SpeechStarted():
             return {"kind": "speech_started", "utterance": event.utterance_id, "start": round(event.start_s, 3)}
+        case SpeechStopped():
+            return {"kind": "speech_stopped", "utterance": event.utterance_id, "end": round(event.end_s, 3)}
         case Partial():
             text = event.stable + event.unstable
             return {"kind": "partial", "utterance": event.utterance_id, "text": text, "stable": event.stable} | _span(
@@ -54,6 +68,11 @@ def _fields(event: Event) -> dict[str, Any]:
             return fields | _language_probability(event) | _span(event) | _segments(event) | _words(event)
         case Discarded():
             return {"kind": "discarded", "utterance": event.utterance_id, "reason": event.reason} | _span(event)
+        case DecodeFailed():
+            fields = {"kind": "failed", "utterance": event.utterance_id, "reason": event.reason}
+            return fields | {"is_lost": event.is_lost} | _span(event)
+        case Flushed():
+            return {"kind": "flushed", "tag": event.tag, "at": round(event.at_s, 3)}
         case AudioDropped():
             return {"kind": "dropped"} | _span(event)
         case Status():
@@ -105,5 +124,5 @@ def word_fields(word: WordTiming) -> dict[str, Any]:
     }
 
 
-def _span(event: Partial | Final | Discarded | AudioDropped) -> dict[str, float]:
+def _span(event: Partial | Final | Discarded | DecodeFailed | AudioDropped) -> dict[str, float]:
     return {"start": round(event.start_s, 3), "end": round(event.end_s, 3)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from engine.events import AudioDropped, Final, TimedEvent
+from engine.events import AudioDropped, DecodeFailed, Final, TimedEvent
 from ui.formats.text import printable
 
 
@@ -27,5 +27,12 @@ class PlainView:
                 self._out.write(printable(text) + "\n")
                 self._out.flush()
             case AudioDropped(start_s=start_s, end_s=end_s):
-                self._warnings.write(f"max-whisper: {end_s - start_s:.1f} s of audio lost at {start_s:.1f} s\n")
-                self._warnings.flush()
+                self._warn(f"{end_s - start_s:.1f} s of audio lost at {start_s:.1f} s")
+            case DecodeFailed(is_lost=True, start_s=start_s, end_s=end_s, reason=reason):
+                self._warn(
+                    printable(f"the model failed over {end_s - start_s:.1f} s of speech at {start_s:.1f} s: {reason}")
+                )
+
+    def _warn(self, text: str) -> None:
+        self._warnings.write(f"max-whisper: {text}\n")
+        self._warnings.flush()

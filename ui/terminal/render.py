@@ -11,7 +11,7 @@ from math import isfinite
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
-from engine.events import AudioDropped, Partial, Status
+from engine.events import AudioDropped, DecodeFailed, Partial, Status
 from ui.formats.text import printable
 from ui.terminal.state import Line, TranscriptState
 
@@ -52,6 +52,9 @@ def transcript_line(line: Line, width: int) -> Text:
     """Draw what is printed for good: the time, and the words or what was lost."""
     if isinstance(line, AudioDropped):
         words = Text(f"[{line.end_s - line.start_s:.1f} s of audio lost]", style=_WARNING)
+    elif isinstance(line, DecodeFailed):
+        seconds = f"{line.end_s - line.start_s:.1f} s"
+        words = Text(printable(f"[the model failed over {seconds} of speech: {line.reason}]"), style=_WARNING)
     else:
         words = Text(printable(line.text))
     return Text("\n").join(_stamped(line.start_s, words, width))

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from engine.events import AudioDropped, Discarded, Event, Final, Partial, SpeechStarted, Status
+from engine.events import (
+    AudioDropped,
+    DecodeFailed,
+    Discarded,
+    Event,
+    Final,
+    Flushed,
+    Partial,
+    SpeechStarted,
+    SpeechStopped,
+    Status,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +37,11 @@ class TranscriptState:
     status: Status | None = None
 
 
-Line = Final | AudioDropped
+Line = Final | AudioDropped | DecodeFailed
 """What is printed once, above the live region."""
 
 
-def apply(state: TranscriptState, event: Event) -> tuple[TranscriptState, Line | None]:
+def apply(state: TranscriptState, event: Event) -> tuple[TranscriptState, Line | None]:  # noqa: PLR0911  # one a kind
     """Return the state after ``event``, and the line to print for good, if there is one."""
     match event:
         case Partial():
@@ -41,9 +52,11 @@ def apply(state: TranscriptState, event: Event) -> tuple[TranscriptState, Line |
             return _without_utterance(state, event.utterance_id), None
         case AudioDropped():
             return state, event
+        case DecodeFailed(is_lost=is_lost):
+            return state, event if is_lost else None
         case Status():
             return replace(state, status=event), None
-        case SpeechStarted():
+        case SpeechStarted() | SpeechStopped() | Flushed():
             return state, None
         case _:
             assert_never(event)
