@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ui.server.protocols.own import SUBPROTOCOL, OwnProtocol
-from ui.server.protocols.protocol import Opening
+from ui.server.protocols.protocol import BadOpeningError, Opening
 from ui.server.server import ProtocolFactory, SpeechServer, new_stream_id
 from ui.server.sockets import WebSocketClient
 
@@ -30,15 +31,25 @@ def make_app(server: SpeechServer) -> Starlette:
     return app
 
 
-def _stream_handler(factory: ProtocolFactory):  # type: ignore[no-untyped-def]
+def _stream_handler(factory: ProtocolFactory) -> Callable[[WebSocket], Awaitable[None]]:
     async def handle(websocket: WebSocket) -> None:
         server: SpeechServer = websocket.app.state.server
         opening = opening_of(websocket, server)
+        try:
+            protocol = factory(opening)
+        except BadOpeningError as error:
+            await websocket.send_denial_response(_answer(error))
+            return
         agreed = next((offer for offer in opening.subprotocols if offer in SUBPROTOCOLS), None)
         await websocket.accept(agreed)
-        await server.serve_stream(WebSocketClient(websocket), opening, factory(opening))
+        await server.serve_stream(WebSocketClient(websocket), opening, protocol)
 
     return handle
+
+
+def _answer(error: BadOpeningError) -> Response:
+    kind = "application/json" if error.body.startswith("{") else "text/plain"
+    return Response(error.body, error.status, error.headers, kind)
 
 
 def opening_of(websocket: WebSocket, server: SpeechServer) -> Opening:
@@ -55,8 +66,9 @@ def opening_of(websocket: WebSocket, server: SpeechServer) -> Opening:
         languages=server.model.languages,
         defaults=server.defaults,
         stream_id=new_stream_id(),
+        opened_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
 
 
-async def _healthz(request: Request) -> Response:
+async def _healthz(_: Request) -> Response:
     return JSONResponse({"status": "ok"})

@@ -10,7 +10,7 @@ from ui.server.limits import Limits
 from ui.server.outbox import Outbox
 from ui.server.protocols.protocol import Close, Refusal
 from ui.server.session import Session
-from ui.server.sockets import ClientSocket, Disconnected
+from ui.server.sockets import ClientSocket, DisconnectedError
 
 _GRACE_S = 10.0
 """How long a close may take before the connection is cut."""
@@ -34,7 +34,7 @@ class Connection:
         helpers = [asyncio.create_task(work) for work in self._work()]
         try:
             await self._read()
-        except Disconnected as error:
+        except DisconnectedError as error:
             return error.is_goodbye or self.outbox.closing.is_set()
         finally:
             for helper in helpers:
@@ -82,7 +82,7 @@ class Connection:
             while not isinstance(letter := await self.outbox.get(), Close):
                 await self._socket.send(letter)
             await self._socket.close(letter.code, letter.reason)
-        except Disconnected:
+        except DisconnectedError:
             return
 
     async def _cut_after_close(self) -> None:

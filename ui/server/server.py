@@ -9,14 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.options import StreamingOptions
+from engine.service import ModelService
 from ui.server.connection import Connection
 from ui.server.limits import Limits, refusal_of_another
-from ui.server.protocols.protocol import Close, Opening, Refusal, StreamProtocol
+from ui.server.outbox import Letter
+from ui.server.protocols.protocol import Close, Opening, Refusal, Send, StreamProtocol
 from ui.server.session import Session, refusal_letters
-from ui.server.sockets import ClientSocket
-from ui.server.streams import StreamService
+from ui.server.sockets import ClientSocket, DisconnectedError
 
 ProtocolFactory = Callable[[Opening], StreamProtocol]
+
+_FIRST_MESSAGE_S = 5.0
+"""How long a client's first message is waited for where a refusal can only be said in answer to it."""
 
 _log = logging.getLogger("max_whisper.server")
 
@@ -37,7 +41,7 @@ class ModelInfo:
 class SpeechServer:
     """One model and its clients."""
 
-    def __init__(self, service: StreamService, model: ModelInfo, limits: Limits, defaults: StreamingOptions) -> None:
+    def __init__(self, service: ModelService, model: ModelInfo, limits: Limits, defaults: StreamingOptions) -> None:
         """``defaults``: options of a stream that asks for nothing."""
         self.service = service
         self.model = model
@@ -68,7 +72,7 @@ class SpeechServer:
         refusal = self.refusal_of_another()
         if refusal is not None:
             return await self.refuse(socket, protocol, refusal)
-        session = Session(protocol, self.service.open(opening.defaults), lambda timed: None)
+        session = Session(protocol, self.service.open(opening.defaults), lambda _: None)
         self._sessions.add(session)
         try:
             connection = Connection(socket, session, self.limits)
@@ -79,12 +83,17 @@ class SpeechServer:
             await session.aclose()
 
     async def refuse(self, socket: ClientSocket, protocol: StreamProtocol, refusal: Refusal) -> None:
-        """Say why a client is not served, and close."""
-        for letter in refusal_letters(protocol, refusal):
-            if isinstance(letter, Close):
-                await socket.close(letter.code, letter.reason)
-            else:
+        """Say why a client is not served, at once or in answer to its first message, and close."""
+        letters = refusal_letters(protocol, refusal)
+        try:
+            if len(letters) == 1:
+                letters = [*await _late_answer(socket, protocol), *letters]
+            for letter in letters:
+                if isinstance(letter, Close):
+                    return await socket.close(letter.code, letter.reason)
                 await socket.send(letter)
+        except DisconnectedError:
+            return None
 
     async def drain(self) -> None:
         """Begin no stream any more, finish what was said in those that run, and close them; bounded in time."""
@@ -94,6 +103,16 @@ class SpeechServer:
         endings = [asyncio.create_task(session.wait_closed()) for session in self._sessions]
         if endings:
             await asyncio.wait(endings, timeout=self.limits.drain_s)
+
+
+async def _late_answer(socket: ClientSocket, protocol: StreamProtocol) -> list[Letter]:
+    """Return what is said to a client's first message, if it sends one."""
+    try:
+        async with asyncio.timeout(_FIRST_MESSAGE_S):
+            commands = protocol.receive_message(await socket.receive())
+    except TimeoutError:
+        return []
+    return [command.message for command in commands if isinstance(command, Send)]
 
 
 def new_stream_id() -> str:

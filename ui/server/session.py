@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import Protocol, assert_never, runtime_checkable
 
-from engine.events import Status, TimedEvent
+from engine.events import SpeechStarted, SpeechStopped, Status, TimedEvent
+from engine.live_stream import LiveStream
 from stream.audio import AudioChunk
 from ui.server.intake import Intake
 from ui.server.outbox import Letter, Outbox
@@ -27,7 +28,6 @@ from ui.server.protocols.protocol import (
     Skip,
     StreamProtocol,
 )
-from ui.server.streams import LiveStream
 
 _CLOSE_CODES: dict[RefusalKind, int] = {
     "busy": 1013,
@@ -41,6 +41,11 @@ _CLOSE_CODES: dict[RefusalKind, int] = {
 }
 _LIVE_LEAD_S = 2.0
 """A stream whose audio comes no further ahead than that is spoken now: somebody waits for its words."""
+
+_STALL_S = 2.0
+"""When no sound has come for so long, what was said is ended."""
+_STALLED = "\0stalled"
+"""The tag of our own flush; no client is told of it."""
 
 Watcher = Callable[[TimedEvent], None]
 
@@ -66,6 +71,8 @@ class Session:
         self._farewell: Refusal | None = None
         self._has_ended = False
         self._telling: asyncio.Task[None] | None = None
+        self._is_speech = False
+        self._stall: asyncio.TimerHandle = asyncio.get_running_loop().call_later(_STALL_S, self._end_stalled_utterance)
         self.live_lag_s = 0.0
 
     @property
@@ -135,6 +142,7 @@ class Session:
 
     async def aclose(self) -> None:
         """Give up at once."""
+        self._stall.cancel()
         if self._telling is not None:
             self._telling.cancel()
             await asyncio.wait({self._telling})
@@ -142,21 +150,25 @@ class Session:
 
     async def _obey(self, commands: Iterable[Command]) -> None:
         for command in commands:
-            if isinstance(command, Audio):
-                await self._take(self._intake.receive(command.data, command.format))
-            else:
-                self._obey_at_once(command)
+            match command:
+                case Audio(data=data, format=format):
+                    await self._take(self._intake.receive(data, format))
+                case Send() | Close() | End():
+                    self._answer(command)
+                case _ if not self._has_ended:
+                    self._change(command)
 
     async def _take(self, chunks: Iterator[AudioChunk]) -> None:
-        """Give chunks to the stream as it has room, and others their turn in between."""
+        """Give chunks to the stream as it has room."""
+        self._stall.cancel()
         for chunk in chunks:
             if self._has_ended:
                 return
             self._stream.receive_audio(chunk)
             await self._stream.wait_for_room()
-            await asyncio.sleep(0)
+        self._stall = asyncio.get_running_loop().call_later(_STALL_S, self._end_stalled_utterance)
 
-    def _obey_at_once(self, command: Skip | Configure | Flush | Clear | Pause | Resume | End | Send | Close) -> None:
+    def _answer(self, command: Send | Close | End) -> None:
         match command:
             case Send(message=message):
                 self._put([message])
@@ -164,8 +176,11 @@ class Session:
                 self._put([command])
             case End():
                 self.end()
-            case _ if self._has_ended:
-                return
+            case _:
+                assert_never(command)
+
+    def _change(self, command: Skip | Configure | Flush | Clear | Pause | Resume) -> None:
+        match command:
             case Configure(options=options):
                 self._stream.configure(options)
             case Skip(duration_s=duration_s):
@@ -184,6 +199,12 @@ class Session:
             case _:
                 assert_never(command)
 
+    def _end_stalled_utterance(self) -> None:
+        """Somebody spoke, and no more sound comes: the silence that ends an utterance would never come either."""
+        if self._is_speech and self._outbox is not None and not self._has_ended:
+            self._flush_intake()
+            self._stream.flush(_STALLED)
+
     def _flush_intake(self) -> None:
         for chunk in self._intake.flush():
             self._stream.receive_audio(chunk)
@@ -201,9 +222,13 @@ class Session:
 
     def _note(self, timed: TimedEvent) -> None:
         self._watch(timed)
-        if isinstance(timed.event, Status):
-            is_live = timed.event.now_s - timed.t_s < _LIVE_LEAD_S
-            self.live_lag_s = timed.event.lag_s if is_live else 0.0
+        match timed.event:
+            case Status(now_s=now_s, lag_s=lag_s):
+                self.live_lag_s = lag_s if now_s - timed.t_s < _LIVE_LEAD_S else 0.0
+            case SpeechStarted():
+                self._is_speech = True
+            case SpeechStopped():
+                self._is_speech = False
 
     def _put(self, letters: Iterable[Letter]) -> None:
         if self._outbox is not None:
