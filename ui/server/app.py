@@ -11,12 +11,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from ui.server.protocols.deepgram import Deepgram
 from ui.server.protocols.own import SUBPROTOCOL, OwnProtocol
 from ui.server.protocols.protocol import BadOpeningError, Opening
+from ui.server.protocols.whisper_live import WhisperLive
 from ui.server.server import ProtocolFactory, SpeechServer, new_stream_id
 from ui.server.sockets import WebSocketClient
 
-STREAMS: dict[str, ProtocolFactory] = {"/stream": OwnProtocol}
+STREAMS: dict[str, ProtocolFactory] = {"/": WhisperLive, "/stream": OwnProtocol, "/v1/listen": Deepgram}
 """Path → what is spoken there."""
 SUBPROTOCOLS = (SUBPROTOCOL, "realtime", "token")
 """Those that are agreed to, where a client offers them."""
