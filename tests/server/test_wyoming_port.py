@@ -18,7 +18,7 @@ from wyoming.info import Describe, Info
 
 from ui.server.limits import Limits
 from ui.server.transport import listening_socket
-from ui.server.wyoming_port import served_wyoming
+from ui.server.wyoming_port import wyoming_served
 
 FORMAT = {"rate": 16_000, "width": 2, "channels": 1}
 
@@ -29,7 +29,7 @@ async def wyoming_server(limits: Limits | None = None) -> AsyncIterator[int]:
     async with running_server(limits=limits) as running:
         bound = listening_socket("127.0.0.1", 0)
         port = bound.getsockname()[1]
-        async with served_wyoming(running.server, bound):
+        async with wyoming_served(running.server, bound):
             yield port
 
 

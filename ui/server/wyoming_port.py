@@ -65,7 +65,7 @@ class TcpClient:
 
 
 @asynccontextmanager
-async def served_wyoming(server: SpeechServer, bound: socket.socket) -> AsyncIterator[None]:
+async def wyoming_served(server: SpeechServer, bound: socket.socket) -> AsyncIterator[None]:
     """Answer on ``bound`` while the block runs; what is still connected at its end is cut."""
     connections: dict[asyncio.Task[None], TcpClient] = {}
 
