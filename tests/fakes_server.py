@@ -113,3 +113,8 @@ async def until(client: ClientConnection, kind: str) -> list[Message]:
 def texts(messages: Sequence[Message]) -> list[str]:
     """What was finally heard."""
     return [message["text"] for message in messages if message["kind"] == "final"]
+
+
+def cut(client: ClientConnection) -> None:
+    """Lose the connection, as a cable that is pulled does once somebody notices: without a goodbye."""
+    client.transport.abort()
