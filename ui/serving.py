@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from engine.options import StreamingOptions
@@ -94,7 +94,7 @@ def _setup(arguments: argparse.Namespace) -> _Setup:
         trusted_proxies=arguments.trusted_proxies,
     )
     timings = arguments.timings if isinstance(arguments.timings, Timings) else Timings(time.perf_counter)
-    defaults = replace(streaming_options(arguments, commands.LIVE), backlog_s=asked.queue_s)
+    defaults = streaming_options(arguments, commands.LIVE)
     access = Access(read_tokens(arguments.token_file), arguments.allow_origin, time.monotonic)
     return _Setup(asked, defaults, access, transport, timings, arguments.batch_size)
 
