@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from engine import service
 from engine.options import StreamingOptions
 from engine.service import ModelService, SpeechModel
 from engine.timings import Timings
+from stream.detector import VoiceDetector
 from ui.server.access import Access
 from ui.server.app import make_app
 from ui.server.limits import Limits
@@ -72,11 +73,12 @@ async def running_server(
     tokens: Sequence[str] = (),
     origins: Sequence[str] = (),
     ping_s: float = 20.0,
+    detector: Callable[[], VoiceDetector] = LoudnessDetector,
 ) -> AsyncIterator[Running]:
     """Serve in the block."""
     limits = limits or Limits()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "WebRtcDetector", LoudnessDetector)
+        patch.setattr(service, "WebRtcDetector", detector)
         async with ModelService(model or ReadingModel()) as running:
             server = SpeechServer(running, ModelInfo("reading", ("en",)), limits, StreamingOptions())
             bound = listening_socket("127.0.0.1", 0)

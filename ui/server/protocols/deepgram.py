@@ -81,6 +81,7 @@ class Deepgram:
         self._n_flushes = 0
         self._held: dict[str, Any] | None = None
         self._last_word_end_s: float | None = None
+        self._now_s = 0.0
 
     def open(self) -> list[Command]:
         """Return the options that the query asks for."""
@@ -109,7 +110,8 @@ class Deepgram:
             case Flushed():
                 return self._flushed(event)
             case Status():
-                return self._silence(event.now_s)
+                self._now_s = event.now_s
+                return self._silence()
             case AudioDropped() | DecodeFailed() | SpeechStopped():
                 return self._trouble(event)
             case _:
@@ -170,7 +172,7 @@ class Deepgram:
         results = self._results(event.start_s, event.end_s, text, words)
         results["speech_final"] = self._listening.tells_ends and not self._goes_on(event)
         if not self._n_flushes:
-            return [json.dumps(results)]
+            return [json.dumps(results), *self._silence()]
         held, self._held = self._held, results
         return [] if held is None else [json.dumps(held)]
 
@@ -195,12 +197,13 @@ class Deepgram:
         self._n_flushes -= 1
         results = self._held or self._results(event.at_s, event.at_s)
         self._held = None
-        return [json.dumps({**results, "speech_final": self._listening.tells_ends, "from_finalize": True})]
+        results = {**results, "speech_final": self._listening.tells_ends, "from_finalize": True}
+        return [json.dumps(results), *self._silence()]
 
-    def _silence(self, now_s: float) -> list[str | bytes]:
+    def _silence(self) -> list[str | bytes]:
         """How long it is since the last word, if that is to be told and nobody speaks."""
         last, wanted_s = self._last_word_end_s, self._listening.utterance_end_s
-        if last is None or wanted_s is None or self._open or self._held or now_s - last < wanted_s:
+        if last is None or wanted_s is None or self._open or self._held or self._now_s - last < wanted_s:
             return []
         self._last_word_end_s = None
         return [json.dumps({"type": "UtteranceEnd", "channel": _CHANNEL, "last_word_end": round(last, 3)})]
