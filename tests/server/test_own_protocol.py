@@ -147,6 +147,7 @@ def test_what_is_asked_for_is_configured_and_the_rest_stays() -> None:
         ({"hotwords": "Loch"}, "hotwords must be a list"),
         ({"hotwords": [" "]}, "hotwords must not be empty"),
         ({"beams": 5}, "configure has no field 'beams'"),
+        ({"prompt": "\ud800"}, "not valid Unicode"),
     ],
 )
 def test_what_makes_no_sense_is_named_and_changes_nothing(fields: dict[str, Any], said: str) -> None:
