@@ -130,14 +130,22 @@ def _run(arguments: argparse.Namespace) -> int:
         with told_timings(arguments):
             return serve(arguments)
     if arguments.command == "bench":
-        from ui.bench.offline import bench_offline
-
-        return bench_offline(arguments)
+        return _bench(arguments)
     with held_interrupts():
         from ui import commands
         from ui.timings import told_timings
     with told_timings(arguments):
         return commands.COMMANDS[arguments.command](arguments)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.kind == "streaming":
+        from ui.bench.streaming.command import bench_streaming
+
+        return bench_streaming(arguments)
+    from ui.bench.offline import bench_offline
+
+    return bench_offline(arguments)
 
 
 def _abandon_stdout() -> None:

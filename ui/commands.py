@@ -96,7 +96,8 @@ def demonstrate(arguments: argparse.Namespace) -> int:
     with held_interrupts():
         from stream.file import FileSource
         from ui.demo import Recorder, sample_folder
-        from ui.report import print_rows, read_script, report_rows
+        from ui.report import print_rows, report_rows
+        from ui.scoring.scripts import read_script
     script = read_script(sample_folder())
     recorder = Recorder()
     source = FileSource(sample_folder() / "sample.flac", paced=not arguments.no_pacing)
