@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, assert_never
 from uuid import NAMESPACE_URL, uuid5
 
@@ -25,11 +24,10 @@ from engine.events import (
     Status,
     TimedEvent,
 )
-from stream.raw import duration_s
+from ui.server.protocols.deepgram_audio import IncomingAudio
 from ui.server.protocols.deepgram_configure import configured
 from ui.server.protocols.deepgram_query import read_query
 from ui.server.protocols.protocol import (
-    Audio,
     BadOpeningError,
     Close,
     Command,
@@ -75,8 +73,7 @@ class Deepgram:
             raise bad_request(str(error), opening.stream_id) from None
         self._opening = opening
         self._options = self._listening.options
-        self._n_bytes = 0
-        self._digest = sha256()
+        self._audio = IncomingAudio(self._listening.format)
         self._open: dict[int, float] = {}
         self._n_flushes = 0
         self._held: dict[str, Any] | None = None
@@ -93,9 +90,10 @@ class Deepgram:
             return self._receive_control(message)
         if not message:  # how clients said CloseStream before there was one
             return [End()]
-        self._n_bytes += len(message)
-        self._digest.update(message)
-        return [Audio(message, self._listening.format)]
+        try:
+            return [*self._audio.receive(message)]
+        except ValueError as error:
+            return [Send(_error("DATA-0000", str(error))), Close(1008, close_reason(f"DATA-0000: {error}"))]
 
     def receive_event(self, timed: TimedEvent) -> list[str | bytes]:
         """Return what the client is told about an event."""
@@ -238,10 +236,10 @@ class Deepgram:
             "type": "Metadata",
             "transaction_key": "deprecated",
             "request_id": self._opening.stream_id,
-            "sha256": self._digest.hexdigest(),
+            "sha256": self._audio.sha256,
             "created": self._opening.opened_at,
-            "duration": round(duration_s(self._n_bytes, self._listening.format), 3),
-            "channels": self._listening.format.channels,
+            "duration": round(self._audio.duration_s, 3),
+            "channels": self._audio.channels,
             "models": [self._model_uuid()],
             "model_info": {self._model_uuid(): info},
         }
