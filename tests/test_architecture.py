@@ -45,7 +45,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "torch": ("ui/bench/peers/openai_whisper_worker.py",),
     "uvicorn": ("ui/server/transport.py",),
     "webrtcvad": ("stream/detector.py",),
-    "websockets": ("ui/server/transport.py",),
+    "websockets": ("ui/remote/client.py", "ui/server/transport.py"),
     "whisper": ("ui/bench/peers/openai_whisper_worker.py",),
     "whisper_normalizer": ("ui/scoring/words.py",),
 }  # fmt: skip

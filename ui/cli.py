@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ui.bench.cli import add_bench
+from ui.connect_arguments import add_connecting
 from ui.decoding_arguments import add_decoding, add_sequential, find_contradiction
 from ui.errors import (
     EXIT_FAILED,
@@ -129,6 +130,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from ui.timings import told_timings
         with told_timings(arguments):
             return serve(arguments)
+    if arguments.command == "connect":
+        with held_interrupts():
+            from ui.connect import connect_to_server
+        return connect_to_server(arguments)
     if arguments.command == "bench":
         return _bench(arguments)
     with held_interrupts():
@@ -192,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_pipe(commands)
     _add_demo(commands)
     _add_serve(commands)
+    _add_connect(commands)
     _add(commands, "devices", "list the microphones")
     add_models_command(commands)
     add_bench(commands)
@@ -233,6 +239,13 @@ def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("--no-pacing", action="store_true", help="as fast as this machine can")
     _add_output(command)
     _add_model(command)
+
+
+def _add_connect(commands: _Commands[argparse.ArgumentParser]) -> None:
+    more = "It records on while it is cut off, and comes back by itself.  Ctrl-C ends it."
+    command = _add(commands, "connect", "captions from a server elsewhere: max-whisper serve", more)
+    add_connecting(command)
+    _add_output(command)
 
 
 def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
