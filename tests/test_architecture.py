@@ -39,9 +39,12 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "safetensors": ("engine/checkpoints/safetensors_file.py",),
     "sounddevice": ("stream/microphone.py",),
     "soxr": ("stream/resample.py",),
+    "starlette": ("ui/server/",),
     "tiktoken": ("engine/tokenizer.py",),
     "torch": ("ui/bench/peers/openai_whisper_worker.py",),
+    "uvicorn": ("ui/server/transport.py",),
     "webrtcvad": ("stream/detector.py",),
+    "websockets": ("ui/server/transport.py",),
     "whisper": ("ui/bench/peers/openai_whisper_worker.py",),
     "whisper_normalizer": ("ui/report.py",),
 }  # fmt: skip

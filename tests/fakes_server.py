@@ -1,0 +1,79 @@
+"""A server that runs in the test, on this machine alone, with a model that reads numbers; and a client of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fakes import LoudnessDetector, ReadingModel, speech
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from engine import service
+from engine.options import StreamingOptions
+from engine.service import ModelService, SpeechModel
+from ui.server.app import make_app
+from ui.server.limits import Limits
+from ui.server.server import ModelInfo, SpeechServer
+from ui.server.transport import Transport, listening_socket, served
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server and where it listens, "127.0.0.1:PORT"."""
+
+    server: SpeechServer
+    address: str
+
+    def client(self, path: str = "/stream", **options: Any) -> connect:
+        return connect(f"ws://{self.address}{path}", **options)
+
+
+@asynccontextmanager
+async def running_server(
+    model: SpeechModel | None = None, *, limits: Limits | None = None, ping_s: float = 20.0
+) -> AsyncIterator[Running]:
+    """Serve in the block."""
+    limits = limits or Limits()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "WebRtcDetector", LoudnessDetector)
+        async with ModelService(model or ReadingModel()) as running:
+            server = SpeechServer(running, ModelInfo("reading", ("en",)), limits, StreamingOptions())
+            bound = listening_socket("127.0.0.1", 0)
+            transport = Transport(message_bytes=limits.message_bytes, ping_s=ping_s)
+            async with served(make_app(server), bound, transport):
+                yield Running(server, f"127.0.0.1:{bound.getsockname()[1]}")
+
+
+def pcm(words: Sequence[int]) -> bytes:
+    """``speech`` as it goes over the wire."""
+    return speech(words).astype("<i2").tobytes()
+
+
+async def until_closed(client: ClientConnection) -> list[Message]:
+    """Everything until the server closes."""
+    messages = []
+    try:
+        while True:
+            messages.append(json.loads(await client.recv()))
+    except ConnectionClosed:
+        return messages
+
+
+async def until(client: ClientConnection, kind: str) -> list[Message]:
+    """Everything until a message of ``kind``, that one too."""
+    messages: list[Message] = []
+    while not messages or messages[-1]["kind"] != kind:
+        messages.append(json.loads(await client.recv()))
+    return messages
+
+
+def texts(messages: Sequence[Message]) -> list[str]:
+    """What was finally heard."""
+    return [message["text"] for message in messages if message["kind"] == "final"]

@@ -1,0 +1,118 @@
+"""uvicorn, as this server uses it: sockets in, our application, and an end that we decide on."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from ui.server.sockets import ABORT
+
+_PING_S = 20.0
+_LARGER = 2
+"""Messages are refused in the protocol's own words up to so many times the limit, and cut off beyond."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transport:
+    """How the port is spoken to.
+
+    Attributes:
+        message_bytes: the biggest WebSocket message.
+        tls_cert, tls_key: PEM files; None for plain HTTP.
+        trusted_proxies: addresses whose X-Forwarded-For is believed.
+        ping_s: how often each WebSocket is asked whether it is still there, and how long it may take to answer.
+    """
+
+    message_bytes: int
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    ping_s: float = _PING_S
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Can be cut by the application; takes any sign of life for an answer to a ping."""
+
+    _was_heard = False
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            self.scope["state"][ABORT] = self.transport.abort
+
+    def data_received(self, data: bytes) -> None:
+        self._was_heard = True
+        super().data_received(data)
+
+    def keepalive_timeout(self) -> None:
+        # The answer may wait behind audio that is not read yet: a client is not gone because the model is behind.
+        if (self._was_heard or self.read_paused) and not self.transport.is_closing():
+            self._was_heard = False
+            assert self.ping_timeout is not None
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+        else:
+            super().keepalive_timeout()
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a TCP socket bound to ``host`` and ``port``, 0 for any free one.
+
+    Raises:
+        OSError: the address is in use, or is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+@asynccontextmanager
+async def served(app: ASGIApp, bound: socket.socket, transport: Transport) -> AsyncIterator[None]:
+    """Answer on ``bound`` while the block runs; what is still connected at its end is closed."""
+    server = Server(_config(app, transport))
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup(sockets=[bound])
+    try:
+        yield
+    finally:
+        await server.shutdown(sockets=[bound])
+
+
+def _config(app: ASGIApp, transport: Transport) -> Config:
+    tls: dict[str, Any] = {}
+    if transport.tls_cert is not None:
+        tls = {"ssl_certfile": str(transport.tls_cert), "ssl_keyfile": transport.tls_key and str(transport.tls_key)}
+    return Config(
+        app,
+        http="h11",
+        ws=_WebSocket,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        ws_max_size=_LARGER * transport.message_bytes,
+        ws_ping_interval=transport.ping_s,
+        ws_ping_timeout=transport.ping_s,
+        # What is compressed can be a thousand times as long as it looks; PCM hardly becomes shorter.
+        ws_per_message_deflate=False,
+        proxy_headers=bool(transport.trusted_proxies),
+        forwarded_allow_ips=list(transport.trusted_proxies),
+        timeout_graceful_shutdown=5,
+        **tls,
+    )
