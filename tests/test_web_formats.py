@@ -137,7 +137,7 @@ return seen;
         {"kind": "gap", "start": 10, "end": 11},
         {"kind": "heard of by nobody"},
         {"kind": "discarded", "utterance": 2, "start": 9.5, "end": 12},
-        {"kind": "ready", "session": "another"},
+        {"kind": "session", "resumed": False},
     ]
 
     assert [

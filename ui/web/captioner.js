@@ -183,7 +183,7 @@ export class Captioner {
   #receive(event) {
     if (event.kind === "link") return this.#receiveLink(event);
     if (event.kind === "refused") return this.#receiveRefusal(event);
-    if (event.kind === "ready") offerLanguages(event.languages);
+    if (event.kind === "session") offerLanguages(event.languages);
     const [transcript, line] = apply(this.#transcript, event);
     this.#transcript = transcript;
     this.#connection?.settle(transcript.settledS);

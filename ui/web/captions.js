@@ -45,6 +45,7 @@ function connectKeys() {
     "+": () => largeType.resize(1),
     "-": () => largeType.resize(-1),
     "?": () => element("keys").showModal(),
+    Escape: () => largeType.leave(),
     End: () => captioner.showNewest(),
   };
   listenForKeys(actions, () => areOn.checked);

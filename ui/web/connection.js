@@ -3,6 +3,9 @@
 /** @typedef {import("./tape.js").Tape} Tape */
 /** @typedef {{rate: number, language: string, token: string}} Terms what a stream is asked for */
 
+const SUBPROTOCOL = "max-whisper.v1";
+const FITS_A_HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/; // RFC 9110, token
+const GONE = "gone"; // the error of a session that cannot be gone on with
 const MOST_WAITING_S = 1; // more than this is not handed to the socket: it stays on the tape until there is room
 const FIRST_RETRY_S = 0.5;
 const LONGEST_RETRY_S = 10;
@@ -35,7 +38,7 @@ export class Connection {
    * @param {Tape} tape what was recorded
    * @param {Terms} terms
    * @param {(event: any) => void} tell is told each event, its times counted from the tape's beginning;
-   *   and of the kinds `ready`, `resumed`, `refused` and `link`
+   *   and of the kinds `session`, `refused` and `link`
    * @param {number} fromS where on the tape the session begins
    */
   constructor(tape, terms, tell, fromS) {
@@ -47,7 +50,7 @@ export class Connection {
     clearTimeout(this.#retry);
     if (this.#socket || this.#isOver) return;
     this.#tell({ kind: "link", state: "connecting", nTries: this.#nTries });
-    const socket = new WebSocket(this.#address());
+    const socket = new WebSocket(this.#address(), this.#subprotocols());
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     socket.onclose = () => this.#receiveClose();
@@ -103,12 +106,20 @@ export class Connection {
   #address() {
     const address = new URL("stream", document.baseURI);
     address.protocol = address.protocol.replace("http", "ws");
-    const query = new URLSearchParams({ encoding: "s16le", channels: "1", rate: String(this.#terms.rate) });
-    if (this.#terms.token) query.set("token", this.#terms.token);
+    const { rate, language, token } = this.#terms;
+    const query = new URLSearchParams({ encoding: "s16le", channels: "1", words: "true", rate: String(rate) });
+    if (language) query.set("language", language);
+    if (token && !FITS_A_HEADER.test(token)) query.set("token", token);
     if (this.#sessionId) query.set("session", this.#sessionId);
     if (this.#sessionId) query.set("after", String(this.#seq));
     address.search = query.toString();
     return address;
+  }
+
+  /** The token goes where no log of addresses shows it, if a header can hold it. */
+  #subprotocols() {
+    const { token } = this.#terms;
+    return FITS_A_HEADER.test(token) ? [SUBPROTOCOL, `token.${token}`] : [SUBPROTOCOL];
   }
 
   #receive(message) {
@@ -116,18 +127,13 @@ export class Connection {
     this.#refusal = message.kind === "error" ? message : null;
     if (message.seq !== undefined) this.#seq = message.seq;
     switch (message.kind) {
-      case "ready":
-        this.#base = this.#cursor = this.#firstToSend();
-        this.#receiveOpen(message);
-        break;
-      case "resumed":
-        this.#cursor = this.#base + message.received;
-        this.#receiveOpen(message);
+      case "session":
+        this.#receiveSession(message);
         break;
       case "error":
-        this.#tell({ ...message, kind: "refused" });
+        if (message.code !== GONE) this.#tell({ ...message, kind: "refused" });
         break;
-      case "ended":
+      case "end":
         this.#isOver = true;
         break;
       default:
@@ -136,11 +142,13 @@ export class Connection {
     this.pump();
   }
 
-  #receiveOpen(message) {
+  #receiveSession(message) {
+    if (!message.resumed) this.#base = this.#firstToSend();
+    this.#cursor = this.#base + message.received;
     [this.#isOpen, this.#isEndSent, this.#sessionId, this.#nTries] = [true, false, message.session, 0];
-    if (message.kind === "ready") this.#send({ kind: "configure", words: true, language: this.#terms.language || null });
     this.#tell(message);
     this.#tell({ kind: "link", state: "open", nTries: 0 });
+    if (message.resumed) this.configure(this.#terms.language);
     if (this.#isPaused) this.pause();
   }
 
@@ -155,7 +163,7 @@ export class Connection {
     const n = this.#tape.first - this.#cursor;
     if (n <= 0) return;
     this.#cursor = this.#tape.first;
-    this.#send({ kind: "skip", frames: n });
+    this.#send({ kind: "gap", samples: n });
   }
 
   #receiveClose() {
@@ -163,7 +171,7 @@ export class Connection {
     const refusal = this.#refusal;
     [this.#socket, this.#refusal, this.#isOpen] = [null, null, false];
     if (this.#isOver || (this.#isEnding && !this.#sessionId)) return this.#finish();
-    if (refusal?.code === "gone") return this.#beginAnew();
+    if (refusal?.code === GONE) return this.#beginAnew();
     if (refusal && !mayTryAgain(refusal)) return this.#finish();
     if (this.#isEnding && this.#nTries >= MOST_TRIES_AT_THE_END) return this.#finish();
     const waitS = refusal?.retry_after ?? Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** this.#nTries);

@@ -21,7 +21,16 @@ export class LargeType {
   }
 
   toggle() {
-    const isOn = document.body.classList.toggle("is-large");
+    this.#turn(!document.body.classList.contains("is-large"));
+  }
+
+  leave() {
+    this.#turn(false);
+  }
+
+  /** @param {boolean} isOn */
+  #turn(isOn) {
+    document.body.classList.toggle("is-large", isOn);
     this.#button.setAttribute("aria-pressed", String(isOn));
     this.#wake();
   }

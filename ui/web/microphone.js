@@ -29,11 +29,8 @@ export class Microphone {
   static async create(receive) {
     const context = new AudioContext({ latencyHint: "interactive" });
     await context.audioWorklet.addModule(new URL("microphone-worklet.js", import.meta.url));
-    const recorder = new AudioWorkletNode(context, "block-recorder", {
-      numberOfOutputs: 0,
-      channelCount: 1,
-      channelCountMode: "explicit",
-    });
+    const recorder = new AudioWorkletNode(context, "block-recorder", { channelCount: 1, channelCountMode: "explicit" });
+    recorder.connect(context.destination); // it stays silent, but a browser may run only what ends in the speakers
     recorder.port.onmessage = ({ data }) => receive(data);
     return new Microphone(context, recorder);
   }

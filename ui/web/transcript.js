@@ -2,10 +2,10 @@
 
 /** @typedef {import("./cues.js").Word} Word */
 /** @typedef {{kind: "final", start: number, end: number, text: string, words?: Word[], segments?: import("./cues.js").Span[]}} Final */
-/** @typedef {{kind: "gap", start: number, end: number}} Dropped */
+/** @typedef {{kind: "gap" | "failed", start: number, end: number}} Lost audio that never arrived, or that the model failed on */
 /** @typedef {{utterance: string, start: number, end: number, text: string, stable: string}} Partial */
 /** @typedef {{now: number, is_speech: boolean, lag: number}} Status */
-/** @typedef {Final | Dropped} Line what is shown for good */
+/** @typedef {Final | Lost} Line what is shown for good */
 
 /**
  * @typedef {object} Transcript
@@ -35,10 +35,12 @@ export function apply(transcript, event) {
       return [closed(transcript, event), event];
     case "discarded":
       return [closed(transcript, event), null];
+    case "failed":
+      return event.is_lost ? [closed(transcript, event), event] : [transcript, null];
     case "gap":
       return [transcript, event];
-    case "ready":
-      return [{ ...transcript, partial: null, status: null }, null];
+    case "session":
+      return [event.resumed ? transcript : { ...transcript, partial: null, status: null }, null];
     case "status":
       return [{ ...transcript, status: event, settledS: settledAt(transcript, event) }, null];
     default:

@@ -10,6 +10,7 @@ import { clock, printable } from "./text.js";
 const QUIETEST_DBFS = -60;
 const LATE_S = 2; // a delay beyond this is shown as a warning
 const MOST_ANNOUNCED = 3;
+const NOTE_MS = 4000;
 const NEAR_THE_END_PX = 60;
 
 const STATES = {
@@ -29,6 +30,7 @@ export class View {
   #page = element("page");
   #lines = element("lines");
   #isFollowing = true;
+  #note = 0;
 
   constructor() {
     this.#page.addEventListener("scroll", () => this.#noticeScroll(), { passive: true });
@@ -86,7 +88,7 @@ export class View {
    */
   addLine(line) {
     element("welcome").hidden = true;
-    const text = line.kind === "final" ? printable(line.text) : `${(line.end - line.start).toFixed(1)} s of audio lost`;
+    const text = line.kind === "final" ? printable(line.text) : lossOf(line);
     this.#lines.append(drawnLine(line, text));
     if (line.kind === "final") announce(text);
     element("copy").disabled = element("save").disabled = false;
@@ -100,8 +102,10 @@ export class View {
     element("meter").setAttribute("aria-valuenow", String(Math.round(level)));
   }
 
-  /** @param {Message | null} message */
+  /** A warning stays until what it warns of is over; a note goes by itself. @param {Message | null} message */
   showMessage(message) {
+    clearTimeout(this.#note);
+    if (message?.tone === "note") this.#note = setTimeout(() => this.showMessage(null), NOTE_MS);
     write(element("notice"), message?.text ?? "");
     element("notice").dataset.tone = message?.tone ?? "";
   }
@@ -129,6 +133,11 @@ export class View {
     this.#isFollowing = scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX;
     element("newest").hidden = this.#isFollowing;
   }
+}
+
+/** @param {import("./transcript.js").Lost} loss */
+function lossOf({ kind, start, end }) {
+  return `${(end - start).toFixed(1)} s ${kind === "gap" ? "of audio lost" : "that could not be transcribed"}`;
 }
 
 /** @param {Line} line @param {string} text */
