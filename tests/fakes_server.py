@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from engine import service
 from engine.options import StreamingOptions
 from engine.service import ModelService, SpeechModel
+from engine.timings import Timings
+from ui.server.access import Access
 from ui.server.app import make_app
 from ui.server.limits import Limits
 from ui.server.server import ModelInfo, SpeechServer
@@ -37,7 +40,12 @@ class Running:
 
 @asynccontextmanager
 async def running_server(
-    model: SpeechModel | None = None, *, limits: Limits | None = None, ping_s: float = 20.0
+    model: SpeechModel | None = None,
+    *,
+    limits: Limits | None = None,
+    tokens: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    ping_s: float = 20.0,
 ) -> AsyncIterator[Running]:
     """Serve in the block."""
     limits = limits or Limits()
@@ -47,8 +55,10 @@ async def running_server(
             server = SpeechServer(running, ModelInfo("reading", ("en",)), limits, StreamingOptions())
             bound = listening_socket("127.0.0.1", 0)
             transport = Transport(message_bytes=limits.message_bytes, ping_s=ping_s)
-            async with served(make_app(server), bound, transport):
+            access = Access(tokens, origins, time.monotonic)
+            async with served(make_app(server, access, Timings(time.perf_counter)), bound, transport):
                 yield Running(server, f"127.0.0.1:{bound.getsockname()[1]}")
+                await server.aclose()
 
 
 def pcm(words: Sequence[int]) -> bytes:

@@ -34,6 +34,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "mojo": ("engine/compiled.py",),
     "numpy": ("stream/", "engine/", "ui/bench/"),
     "platformdirs": ("engine/compiled.py", "ui/paths.py"),
+    "prometheus_client": ("ui/server/meters.py",),
     "pywhispercpp": ("ui/bench/peers/whisper_cpp_worker.py",),
     "rich": ("ui/",),
     "safetensors": ("engine/checkpoints/safetensors_file.py",),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+import logging
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Protocol, assert_never, runtime_checkable
 
 from engine.events import SpeechStarted, SpeechStopped, Status, TimedEvent
 from engine.live_stream import LiveStream
-from stream.audio import AudioChunk
+from stream.audio import AudioChunk, seconds
 from ui.server.intake import Intake
+from ui.server.meters import Meters
 from ui.server.outbox import Letter, Outbox
 from ui.server.protocols.protocol import (
     Audio,
@@ -39,6 +41,7 @@ _CLOSE_CODES: dict[RefusalKind, int] = {
     "unauthorized": 1008,
     "internal": 1011,
 }
+FAULT = Refusal("internal", "this is a fault of the server, which its log tells of: connect again")
 _LIVE_LEAD_S = 2.0
 """A stream whose audio comes no further ahead than that is spoken now: somebody waits for its words."""
 
@@ -47,7 +50,7 @@ _STALL_S = 2.0
 _STALLED = "\0stalled"
 """The tag of our own flush; no client is told of it."""
 
-Watcher = Callable[[TimedEvent], None]
+_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -61,11 +64,10 @@ class Resumable(Protocol):
 class Session:
     """What a client has with the server, from its opening to the last final."""
 
-    def __init__(self, protocol: StreamProtocol, stream: LiveStream, watch: Watcher) -> None:
-        """``watch`` is shown each event."""
+    def __init__(self, protocol: StreamProtocol, stream: LiveStream, meters: Meters) -> None:
         self._protocol = protocol
         self._stream = stream
-        self._watch = watch
+        self._meters = meters
         self._intake = Intake()
         self._outbox: Outbox | None = None
         self._farewell: Refusal | None = None
@@ -74,11 +76,6 @@ class Session:
         self._is_speech = False
         self._stall: asyncio.TimerHandle = asyncio.get_running_loop().call_later(_STALL_S, self._end_stalled_utterance)
         self.live_lag_s = 0.0
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all has been told."""
-        return self._telling is not None and self._telling.done()
 
     @property
     def is_paused(self) -> bool:
@@ -93,7 +90,7 @@ class Session:
     @property
     def can_resume(self) -> bool:
         """Whether the client may come back on another connection."""
-        return isinstance(self._protocol, Resumable) and not self.is_over
+        return isinstance(self._protocol, Resumable)
 
     async def open(self, outbox: Outbox) -> None:
         """Begin with the first connection."""
@@ -107,6 +104,8 @@ class Session:
         self._outbox = outbox
         self._intake.forget_incomplete()
         await self._obey(self._protocol.resume(after))
+        if self._telling is not None and self._telling.done():
+            self._put([Close()])
 
     def detach(self) -> None:
         """The connection is gone: what is told now reaches nobody yet."""
@@ -122,8 +121,7 @@ class Session:
         if not self._has_ended:
             self._has_ended = True
             self._farewell = farewell
-            for chunk in self._intake.flush():
-                self._stream.receive_audio(chunk)
+            self._flush_intake()
             self._stream.receive_eof()
 
     def refuse(self, refusal: Refusal) -> None:
@@ -133,9 +131,10 @@ class Session:
 
     def refusal_letters(self, refusal: Refusal) -> list[Letter]:
         """How the protocol says it, and a close."""
+        self._meters.count_refusal(refusal)
         return refusal_letters(self._protocol, refusal)
 
-    async def wait_closed(self) -> None:
+    async def wait_told(self) -> None:
         """Return when all has been told."""
         if self._telling is not None:
             await asyncio.wait({self._telling})
@@ -164,7 +163,7 @@ class Session:
         for chunk in chunks:
             if self._has_ended:
                 return
-            self._stream.receive_audio(chunk)
+            self._give(chunk)
             await self._stream.wait_for_room()
         self._stall = asyncio.get_running_loop().call_later(_STALL_S, self._end_stalled_utterance)
 
@@ -207,10 +206,21 @@ class Session:
 
     def _flush_intake(self) -> None:
         for chunk in self._intake.flush():
-            self._stream.receive_audio(chunk)
+            self._give(chunk)
+
+    def _give(self, chunk: AudioChunk) -> None:
+        self._meters.audio_s.inc(seconds(len(chunk.samples)))
+        self._stream.receive_audio(chunk)
 
     async def _tell(self) -> None:
         """Tell the client what happens, until all is final."""
+        try:
+            await self._tell_events()
+        except Exception:  # noqa: BLE001  # a task's top
+            _log.exception("a stream failed")
+            self.refuse(FAULT)
+
+    async def _tell_events(self) -> None:
         events: AsyncGenerator[TimedEvent] = self._stream.events()
         async with aclosing(events):
             async for timed in events:
@@ -221,7 +231,7 @@ class Session:
         )
 
     def _note(self, timed: TimedEvent) -> None:
-        self._watch(timed)
+        self._meters.watch(timed)
         match timed.event:
             case Status(now_s=now_s, lag_s=lag_s):
                 self.live_lag_s = lag_s if now_s - timed.t_s < _LIVE_LEAD_S else 0.0

@@ -175,3 +175,6 @@ def _error(code: str, message: str, **more: float) -> str:
 
 def _json(fields: Mapping[str, Any]) -> str:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+GONE_MESSAGE = _error("gone", "there is no such session any more: begin a new one")
