@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from fakes import LoudnessDetector, ReadingModel, speech
@@ -27,6 +30,21 @@ from ui.server.transport import Transport, listening_socket, served
 Message = Mapping[str, Any]
 
 
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def _get(request: Request) -> Answer:
+    try:
+        with urlopen(request) as response:
+            return Answer(response.status, response.headers, response.read())
+    except HTTPError as error:
+        with error:
+            return Answer(error.code, error.headers, error.read())
+
+
 @dataclass(frozen=True)
 class Running:
     """A server and where it listens, "127.0.0.1:PORT"."""
@@ -36,6 +54,14 @@ class Running:
 
     def client(self, path: str = "/stream", **options: Any) -> connect:
         return connect(f"ws://{self.address}{path}", **options)
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        return await asyncio.to_thread(_get, Request(f"http://{self.address}{path}", headers=headers))
+
+    async def measured(self, name: str) -> float:
+        """A figure of /metrics."""
+        lines = (await self.get("/metrics")).body.decode().splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(f"max_whisper_{name} "))
 
 
 @asynccontextmanager

@@ -59,6 +59,10 @@ CORE = {
     "engine/sequential.py", "engine/stability.py",
     "engine/tasks.py", "engine/timings.py",
     "engine/transcriber.py", "engine/utterance.py",
+    "ui/server/protocols/deepgram.py", "ui/server/protocols/deepgram_configure.py",
+    "ui/server/protocols/deepgram_query.py", "ui/server/protocols/reading.py", "ui/server/protocols/whisper_live.py",
+    "ui/server/protocols/whisper_live_options.py", "ui/server/protocols/wyoming.py",
+    "ui/server/protocols/wyoming_frames.py",
     "ui/formats/cues.py", "ui/terminal/render.py", "ui/terminal/state.py",
 }  # fmt: skip
 """Pure: what these files compute depends on what they are given, and on nothing else."""

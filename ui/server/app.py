@@ -21,11 +21,13 @@ from ui.server.access import Access
 from ui.server.gatekeeper import Gatekeeper, denied
 from ui.server.meters import CONTENT_TYPE
 from ui.server.protocols import own
+from ui.server.protocols.deepgram import Deepgram
 from ui.server.protocols.protocol import BadOpeningError, Opening, Refusal
+from ui.server.protocols.whisper_live import WhisperLive
 from ui.server.server import ProtocolFactory, SpeechServer, new_stream_id
 from ui.server.sockets import WebSocketClient
 
-STREAMS: dict[str, ProtocolFactory] = {"/stream": own.OwnProtocol}
+STREAMS: dict[str, ProtocolFactory] = {"/": WhisperLive, "/stream": own.OwnProtocol, "/v1/listen": Deepgram}
 """Path → what is spoken there."""
 SUBPROTOCOLS = (own.SUBPROTOCOL, "realtime", "token", "bearer")
 """Those that are agreed to, where a client offers them."""

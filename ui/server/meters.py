@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -17,6 +17,8 @@ from ui.server.protocols.protocol import Refusal
 _DELAYS_S = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 _LAGS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 _COUNTED = {SpeechStarted: "utterances", Partial: "partials", Final: "finals", Discarded: "discarded"}
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -81,8 +83,8 @@ class Meters:
         if type(event) in _COUNTED:
             self._events.labels(_COUNTED[type(event)]).inc()
         match event:
-            case Final():
-                self._final_s.observe(max(0.0, timed.t_s - event.end_s))
+            case Final(end_s=end_s) if timed.t_s >= end_s:  # earlier only where nobody speaks: a file
+                self._final_s.observe(timed.t_s - end_s)
             case Status():
                 self._lag_s.observe(event.lag_s)
             case AudioDropped():

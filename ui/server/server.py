@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.options import StreamingOptions
 from engine.service import ModelService
@@ -70,7 +70,7 @@ class SpeechServer:
         self.service = service
         self.model = model
         self.limits = limits
-        self.defaults = defaults
+        self.defaults = replace(defaults, backlog_s=limits.queue_s)
         self.meters = Meters()
         self._held: dict[str, _Held] = {}
         self._n_uploads = 0
