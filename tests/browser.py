@@ -22,6 +22,7 @@ QUIET_FLAGS = (
     "--remote-debugging-port=0",
 )  # fmt: skip
 MICROPHONE_FLAGS = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+KEY_CODES = {"Tab": 9, "Escape": 27, "End": 35}
 _ANSWER_S = 60.0
 
 WHEN = """
@@ -49,7 +50,7 @@ class Page:
         self._socket = socket
         self._ids = itertools.count(1)
         self.complaints: list[str] = []
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, timeout_s: float = _ANSWER_S, **parameters: Any) -> dict[str, Any]:
@@ -94,9 +95,9 @@ class Page:
 
     def press(self, key: str) -> None:
         """Press a key as a person does."""
-        text = {"text": key} if len(key) == 1 else {}
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, **(text if kind == "keyDown" else {}))
+        named = {"windowsVirtualKeyCode": KEY_CODES[key], "code": key} if key in KEY_CODES else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **(named or {"text": key}))
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, **named)
 
     def click(self, element_id: str) -> None:
         """Click the middle of an element with the mouse."""
@@ -146,7 +147,7 @@ def browser(folder: Path, *flags: str) -> Iterator[Page]:
     command = [chromium(), *QUIET_FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
-            with connect(_tab_address(process), max_size=None) as socket:
+            with connect(_tab_address(process), max_size=None, close_timeout=1) as socket:
                 yield Page(socket)
         finally:
             process.terminate()

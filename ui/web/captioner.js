@@ -2,7 +2,7 @@
 
 import { Connection } from "./connection.js";
 import { copy, download } from "./downloads.js";
-import { linkMessage, microphoneMessage, refusalMessage } from "./messages.js";
+import { absenceMessage, linkMessage, microphoneMessage, refusalMessage } from "./messages.js";
 import { Microphone } from "./microphone.js";
 import { offerLanguages, offerMicrophones } from "./choices.js";
 import { remember, remembered, token } from "./preferences.js";
@@ -131,9 +131,9 @@ export class Captioner {
     this.#isSaved = true;
   }
 
-  /** The server did not answer before anything was asked of it. */
-  miss() {
-    this.#view.showMessage(linkMessage({ state: "missing" }, false));
+  /** The server did not answer before anything was asked of it, or it said why it will not. @param {string} reason */
+  miss(reason = "") {
+    this.#view.showMessage(absenceMessage(reason));
   }
 
   showNewest() {

@@ -65,7 +65,8 @@ async function greet() {
   const given = token();
   try {
     const response = await fetch(new URL("v1/info", document.baseURI));
-    const { model, languages, needs_token } = await response.json();
+    const { model, languages, needs_token, error } = await response.json();
+    if (!response.ok) return captioner.miss(error?.message);
     element("model").textContent = `The model is ${model}.`;
     offerLanguages(languages);
     element("token-form").hidden = !needs_token || Boolean(given);

@@ -10,7 +10,7 @@ const MOST_WAITING_S = 1; // more than this is not handed to the socket: it stay
 const FIRST_RETRY_S = 0.5;
 const LONGEST_RETRY_S = 10;
 const MOST_TRIES_AT_THE_END = 4; // nobody waits longer for the last words
-const SILENT_S = 10; // a server from which nothing came for so long is taken for gone
+const SILENT_S = 20; // a server from which nothing came for so long is taken for gone
 
 export class Connection {
   /** @type {WebSocket | null} */

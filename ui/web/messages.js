@@ -49,13 +49,22 @@ export function refusalMessage({ code, message = "", retry_after = null }) {
 }
 
 /**
+ * Why there is nothing to speak to.
+ * @param {string} reason the server's own, or ""
+ * @returns {Message}
+ */
+export function absenceMessage(reason) {
+  const text = reason ? `The server refuses: ${reason}` : "The server does not answer. Reload the page once it runs.";
+  return { tone: "warning", text };
+}
+
+/**
  * How the connection is.
  * @param {{state: string, nTries?: number, isComplete?: boolean}} link
  * @param {boolean} isRecording
  * @returns {Message | null} null: nothing to tell
  */
 export function linkMessage({ state, nTries = 0, isComplete = true }, isRecording) {
-  if (state === "missing") return { tone: "warning", text: "The server does not answer. Reload the page once it runs." };
   if (state === "ended" && !isComplete && nTries > 0) {
     return { tone: "warning", text: "The server did not come back. What was said last is sent with the next Start." };
   }
