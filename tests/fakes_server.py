@@ -85,8 +85,10 @@ async def running_server(
             transport = Transport(message_bytes=limits.message_bytes, ping_s=ping_s)
             access = Access(tokens, origins, time.monotonic)
             async with served(make_app(server, access, Timings(time.perf_counter)), bound, transport):
-                yield Running(server, f"127.0.0.1:{bound.getsockname()[1]}")
-                await server.aclose()
+                try:
+                    yield Running(server, f"127.0.0.1:{bound.getsockname()[1]}")
+                finally:
+                    await server.aclose()
 
 
 def pcm(words: Sequence[int]) -> bytes:
@@ -115,3 +117,8 @@ async def until(client: ClientConnection, kind: str) -> list[Message]:
 def texts(messages: Sequence[Message]) -> list[str]:
     """What was finally heard."""
     return [message["text"] for message in messages if message["kind"] == "final"]
+
+
+def cut(client: ClientConnection) -> None:
+    """Lose the connection, as a cable that is pulled does once somebody notices: without a goodbye."""
+    client.transport.abort()

@@ -18,7 +18,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "ctranslate2": ("ui/bench/peers/faster_whisper_worker.py",),
     "faster_whisper": ("ui/bench/peers/faster_whisper_worker.py",),
     "huggingface_hub": ("engine/hub.py",),
-    "jiwer": ("ui/report.py",),
+    "jiwer": ("ui/scoring/words.py",),
     "max._mlir_context": ("engine/compiled.py",),
     "max.driver": ("engine/batch_decoder.py", "engine/devices.py", "engine/encoded.py", "engine/networks.py"),
     "max.dtype": (
@@ -45,9 +45,9 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "torch": ("ui/bench/peers/openai_whisper_worker.py",),
     "uvicorn": ("ui/server/transport.py",),
     "webrtcvad": ("stream/detector.py",),
-    "websockets": ("ui/server/transport.py",),
+    "websockets": ("ui/remote/client.py", "ui/server/transport.py"),
     "whisper": ("ui/bench/peers/openai_whisper_worker.py",),
-    "whisper_normalizer": ("ui/report.py",),
+    "whisper_normalizer": ("ui/scoring/words.py",),
 }  # fmt: skip
 """Each vendor library and the files, or folders, that may import it; one that is not here may not be imported."""
 

@@ -162,9 +162,12 @@ class SpeechServer:
         self._is_draining = True
         for held in self._held.values():
             held.session.end(_DRAINING)
-        waits = [asyncio.create_task(held.session.wait_told()) for held in self._held.values()]
-        if waits:
-            await asyncio.wait(waits, timeout=self.limits.drain_s)
+        ends = [asyncio.create_task(held.session.wait_told()) for held in self._held.values()]
+        if ends:
+            await asyncio.wait(ends, timeout=self.limits.drain_s)
+        goodbyes = [asyncio.create_task(held.connection.gone.wait()) for held in self._held.values() if held.connection]
+        if goodbyes:
+            await asyncio.wait(goodbyes, timeout=min(self.limits.drain_s, self.limits.close_s))
 
     async def aclose(self) -> None:
         """Give up every session."""
