@@ -122,3 +122,9 @@ def texts(messages: Sequence[Message]) -> list[str]:
 def cut(client: ClientConnection) -> None:
     """Lose the connection, as a cable that is pulled does once somebody notices: without a goodbye."""
     client.transport.abort()
+
+
+async def no_streams(running: Running) -> None:
+    """Returns when no stream is left; asks the server itself, whose answers let it work in between."""
+    while running.server.n_streams or running.server.service.load.n_streams:
+        await running.get("/healthz")
