@@ -133,6 +133,7 @@ def slow_socket(address: str) -> socket.socket:
     return slow
 
 
+@pytest.mark.slow
 def test_who_does_not_read_is_cut_off_and_nobody_else_notices() -> None:
     limits = Limits(outbox_bytes=10_000, close_s=0.1, resume_s=0.05)
 
@@ -174,6 +175,7 @@ def test_a_client_that_answers_no_ping_is_gone() -> None:
     asyncio.run(asyncio.wait_for(talk(), 10))
 
 
+@pytest.mark.slow
 def test_a_client_that_is_not_read_for_long_is_not_taken_for_gone() -> None:
     """Its answers to pings wait behind the audio that waits for the model."""
     words = range(10, 80)
