@@ -139,10 +139,10 @@ def test_a_bad_query_is_an_api_error() -> None:
 
 def test_the_api_key_is_one_of_the_server_s_tokens() -> None:
     async def talk(api_key: str) -> Any:
-        async with running_server(tokens=["a token of the server"]) as running:
-            async with listening(running, api_key, **QUERY) as connection:
-                await connection.send_close_stream()
-                return await connection.recv()
+        tokens = ["a token of the server"]
+        async with running_server(tokens=tokens) as running, listening(running, api_key, **QUERY) as connection:
+            await connection.send_close_stream()
+            return await connection.recv()
 
     with pytest.raises(ApiError) as refused:
         asyncio.run(talk("another token"))
