@@ -55,7 +55,11 @@ CORE = {
     "engine/sequential.py", "engine/stability.py",
     "engine/tasks.py", "engine/timings.py",
     "engine/transcriber.py", "engine/utterance.py",
-    "ui/formats/cues.py", "ui/terminal/render.py", "ui/terminal/state.py",
+    "ui/formats/cues.py",
+    "ui/server/protocols/openai_conversation.py", "ui/server/protocols/openai_fields.py",
+    "ui/server/protocols/openai_forms.py", "ui/server/protocols/openai_items.py",
+    "ui/server/protocols/openai_messages.py", "ui/server/protocols/openai_realtime.py",
+    "ui/server/protocols/openai_session.py", "ui/terminal/render.py", "ui/terminal/state.py",
 }  # fmt: skip
 """Pure: what these files compute depends on what they are given, and on nothing else."""
 IMPURE_MODULES = {"asyncio", "datetime", "logging", "os", "pathlib", "random", "socket", "threading", "time"}
