@@ -67,8 +67,7 @@ class RawDecoder:
         self._incomplete = received[n_whole:]
         samples = samples_of(received[:n_whole], self._format.encoding)
         if self._resampler is None:
-            assert samples.dtype == np.int16
-            return samples
+            return samples.astype(np.int16, copy=False)
         return self._resampler.resample(samples.reshape(-1, self._format.channels))
 
     def forget_incomplete(self) -> None:

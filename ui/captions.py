@@ -102,7 +102,7 @@ async def caption(source: AudioSource, model: SpeechModel, options: StreamingOpt
         asyncio.CancelledError: a second Ctrl-C.
     """
     stop, has_lost = asyncio.Event(), False
-    with _stop_on_signals(stop):
+    with stop_on_signals(stop):
         async with aclosing(transcribe(source, model, options, stop=stop)) as events:
             async for timed in events:
                 has_lost |= isinstance(timed.event, DecodeFailed) and timed.event.is_lost
@@ -112,7 +112,7 @@ async def caption(source: AudioSource, model: SpeechModel, options: StreamingOpt
 
 
 @contextlib.contextmanager
-def _stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
+def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 

@@ -125,6 +125,11 @@ LIVE = StreamingOptions()
 
 def load_model(arguments: argparse.Namespace) -> WhisperModel:
     """Bring up the model the arguments name, showing how far it is."""
+    return model_loader(arguments)()
+
+
+def model_loader(arguments: argparse.Namespace) -> Callable[[], WhisperModel]:
+    """Return what brings up the model the arguments name; it may run on any thread, this on the main one."""
     # MAX must be imported on the main thread: it ends its compiler's context on the thread that began it.
     with held_interrupts(), arguments.timings.stage("importing MAX"):
         from engine.model import WhisperModel
@@ -140,7 +145,7 @@ def load_model(arguments: argparse.Namespace) -> WhisperModel:
             timings=arguments.timings,
         )
 
-    return load_with_progress(load, Console(stderr=True))
+    return lambda: load_with_progress(load, Console(stderr=True))
 
 
 async def _can_be_read(source: AudioSource) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+import logging
 
 from ui.server.limits import Limits
 from ui.server.outbox import Outbox
 from ui.server.protocols.protocol import Close, Refusal
-from ui.server.session import Session
-from ui.server.sockets import ClientSocket, Disconnected
+from ui.server.session import FAULT, Session
+from ui.server.sockets import ClientSocket, DisconnectedError
+
+_log = logging.getLogger(__name__)
 
 _GRACE_S = 10.0
 """How long a close may take before the connection is cut."""
@@ -28,40 +29,51 @@ class Connection:
         self._limits = limits
         self.outbox = Outbox(limits.outbox_bytes)
         self.gone = asyncio.Event()
+        self._is_refused = False
+        self._was_slow = False
 
     async def serve(self) -> bool:
         """Serve until the connection is closed; return whether the client said goodbye, or was told to go."""
-        helpers = [asyncio.create_task(work) for work in self._work()]
+        helpers = [asyncio.create_task(work) for work in (self._write(), self._cut_after_close(), self._watch_outbox())]
         try:
-            await self._read()
-        except Disconnected as error:
-            return error.is_goodbye or self.outbox.closing.is_set()
+            return await self._read()
         finally:
             for helper in helpers:
                 helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
+            await asyncio.wait(helpers)
             self.gone.set()
-        return True
-
-    def _work(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._write(), self._cut_after_close(), self._refuse_slow_reader()]
 
     async def leave(self, close: Close) -> None:
         """Close it for another connection that goes on with the session; returns when all it read has been taken."""
         self.outbox.replace_all([close])
         await self.gone.wait()
 
-    async def _read(self) -> None:
-        while True:
-            message = await self._receive()
-            if message is None:
-                self._session.end(
-                    Refusal("idle", f"nothing came for {self._limits.idle_s:g} s: connect again to go on")
-                )
-            elif len(message) > self._limits.message_bytes:
-                self._refuse_large(len(message))
-            else:
-                await self._session.receive_message(message)
+    async def _read(self) -> bool:
+        try:
+            while True:
+                await self._take(await self._receive())
+        except DisconnectedError as error:
+            return error.is_goodbye or (self.outbox.closing.is_set() and not self._was_slow)
+
+    async def _take(self, message: str | bytes | None) -> None:
+        if message is None:
+            self._session.end(Refusal("idle", f"nothing came for {self._limits.idle_s:g} s: connect again"))
+        elif len(message) > self._limits.message_bytes:
+            most = self._limits.message_bytes
+            self._refuse(Refusal("too_large", f"a message of {len(message)} is longer than {most}: send it in parts"))
+        elif not self._is_refused:
+            await self._obey(message)
+
+    async def _obey(self, message: str | bytes) -> None:
+        try:
+            await self._session.receive_message(message)
+        except Exception:  # noqa: BLE001  # whatever one client's message does, the others go on
+            _log.exception("a message could not be served")
+            self._refuse(FAULT)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._is_refused = True
+        self.outbox.replace_all(self._session.refusal_letters(refusal))
 
     async def _receive(self) -> str | bytes | None:
         """Return the next message, or None where none came for too long."""
@@ -72,17 +84,12 @@ class Connection:
         except TimeoutError:
             return None
 
-    def _refuse_large(self, size: int) -> None:
-        most = self._limits.message_bytes
-        reason = f"a message of {size} bytes is longer than {most}: send it in parts"
-        self.outbox.replace_all(self._session.refusal_letters(Refusal("too_large", reason)))
-
     async def _write(self) -> None:
         try:
             while not isinstance(letter := await self.outbox.get(), Close):
                 await self._socket.send(letter)
             await self._socket.close(letter.code, letter.reason)
-        except Disconnected:
+        except DisconnectedError:
             return
 
     async def _cut_after_close(self) -> None:
@@ -90,7 +97,8 @@ class Connection:
         await asyncio.sleep(_GRACE_S)
         self._socket.abort()
 
-    async def _refuse_slow_reader(self) -> None:
+    async def _watch_outbox(self) -> None:
+        """Send away who reads too slowly; what was not read can be had again where the protocol can resume."""
         await self.outbox.overrun.wait()
-        reason = f"more than {self._limits.outbox_bytes} bytes wait to be read: read faster"
-        self.outbox.replace_all(self._session.refusal_letters(Refusal("too_slow", reason)))
+        self._was_slow = True
+        self._refuse(Refusal("too_slow", f"more than {self._limits.outbox_bytes} bytes wait to be read: read faster"))

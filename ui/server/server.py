@@ -1,24 +1,40 @@
-"""What all connections share: the model, the limits, the sessions; and the life of one stream from its opening on."""
+"""What all connections share: the model, the limits, the sessions; and the life of a stream from its opening on."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from engine.options import StreamingOptions
+from engine.service import ModelService
 from ui.server.connection import Connection
 from ui.server.limits import Limits, refusal_of_another
-from ui.server.protocols.protocol import Close, Opening, Refusal, StreamProtocol
+from ui.server.meters import Meters
+from ui.server.outbox import Letter
+from ui.server.protocols.protocol import Close, Opening, Refusal, Send, StreamProtocol
 from ui.server.session import Session, refusal_letters
-from ui.server.sockets import ClientSocket
-from ui.server.streams import StreamService
+from ui.server.sockets import ClientSocket, DisconnectedError
 
 ProtocolFactory = Callable[[Opening], StreamProtocol]
 
-_log = logging.getLogger("max_whisper.server")
+_FIRST_MESSAGE_S = 5.0
+"""How long a client's first message is waited for where a refusal can only be said in answer to it."""
+_REPLACED = Close(4409, "another connection goes on with this session")
+_DRAINING = Refusal("draining", "the server is about to end: connect again in a moment", 5.0)
+
+_log = logging.getLogger(__name__)
+
+
+class RefusedError(Exception):
+    """No more is taken; ``refusal`` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,66 +50,175 @@ class ModelInfo:
     languages: Sequence[str]
 
 
+@dataclass(eq=False, slots=True)
+class _Held:
+    """A session, the connection that serves it, if one does, and what ends it: its time, or its client's absence."""
+
+    id: str
+    session: Session
+    deadline: asyncio.TimerHandle
+    absence: asyncio.TimerHandle | None = None
+    connection: Connection | None = None
+    handover: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class SpeechServer:
     """One model and its clients."""
 
-    def __init__(self, service: StreamService, model: ModelInfo, limits: Limits, defaults: StreamingOptions) -> None:
+    def __init__(self, service: ModelService, model: ModelInfo, limits: Limits, defaults: StreamingOptions) -> None:
         """``defaults``: options of a stream that asks for nothing."""
         self.service = service
         self.model = model
         self.limits = limits
         self.defaults = defaults
-        self._sessions: set[Session] = set()
+        self.meters = Meters()
+        self._held: dict[str, _Held] = {}
+        self._n_uploads = 0
         self._is_draining = False
+        self._ends: set[asyncio.Task[None]] = set()
 
     @property
     def n_streams(self) -> int:
-        """How many streams there are, those of clients that were cut off among them."""
-        return len(self._sessions)
+        """How many streams there are, those of clients that were cut off and uploads among them."""
+        return len(self._held) + self._n_uploads
 
     @property
     def live_lag_s(self) -> float:
         """How late the latest live stream is, in seconds."""
-        return max((session.live_lag_s for session in self._sessions), default=0.0)
+        return max((held.session.live_lag_s for held in self._held.values()), default=0.0)
 
-    def refusal_of_another(self) -> Refusal | None:
-        """Return why one more stream cannot be served now; None where it can."""
-        if self._is_draining:
-            return Refusal("draining", "the server is about to end: connect again in a moment", 5.0)
-        busy = self.service.load.busy
-        return refusal_of_another(self.limits, n_streams=self.n_streams, busy=busy, lag_s=self.live_lag_s)
+    @property
+    def is_ready(self) -> bool:
+        """Whether streams are begun."""
+        return not self._is_draining
+
+    @contextlib.contextmanager
+    def admit(self) -> Iterator[None]:
+        """Count as a stream in the block.
+
+        Raises:
+            RefusedError: no more is taken.
+        """
+        refusal = self._refusal_of_another()
+        if refusal is not None:
+            self.meters.count_refusal(refusal)
+            raise RefusedError(refusal)
+        self._n_uploads += 1
+        try:
+            yield
+        finally:
+            self._n_uploads -= 1
 
     async def serve_stream(self, socket: ClientSocket, opening: Opening, protocol: StreamProtocol) -> None:
         """Serve a client from its first message to its last, or refuse it in its protocol's own words."""
-        refusal = self.refusal_of_another()
+        refusal = self._refusal_of_another()
         if refusal is not None:
-            return await self.refuse(socket, protocol, refusal)
-        session = Session(protocol, self.service.open(opening.defaults), lambda timed: None)
-        self._sessions.add(session)
-        try:
-            connection = Connection(socket, session, self.limits)
-            await session.open(connection.outbox)
-            await connection.serve()
-        finally:
-            self._sessions.discard(session)
-            await session.aclose()
+            await self.refuse(socket, protocol, refusal)
+            return
+        session = Session(protocol, self.service.open(opening.defaults), self.meters)
+        too_long = Refusal("too_long", f"a session lasts {self.limits.session_s:g} s at most: connect again")
+        deadline = asyncio.get_running_loop().call_later(self.limits.session_s, session.end, too_long)
+        held = self._held[opening.stream_id] = _Held(opening.stream_id, session, deadline)
+        self.meters.count_stream(opening.path)
+        held.connection = Connection(socket, session, self.limits)
+        await session.open(held.connection.outbox)
+        await self._serve(held, held.connection)
+
+    def knows(self, stream_id: str) -> bool:
+        """Whether there is a session to go on with."""
+        return stream_id in self._held
+
+    async def serve_again(self, socket: ClientSocket, stream_id: str, after: int) -> None:
+        """Go on with a session the server ``knows``: from behind message ``after``, in the place of any connection."""
+        held = self._held[stream_id]
+        connection = Connection(socket, held.session, self.limits)
+        async with held.handover:
+            before, held.connection = held.connection, connection
+            if held.absence is not None:
+                held.absence.cancel()
+            if before is not None:
+                await before.leave(_REPLACED)
+            await held.session.reopen(connection.outbox, after)
+        self.meters.n_resumed.inc()
+        await self._serve(held, connection)
 
     async def refuse(self, socket: ClientSocket, protocol: StreamProtocol, refusal: Refusal) -> None:
-        """Say why a client is not served, and close."""
-        for letter in refusal_letters(protocol, refusal):
-            if isinstance(letter, Close):
-                await socket.close(letter.code, letter.reason)
-            else:
-                await socket.send(letter)
+        """Say why a client is not served, at once or in answer to its first message, and close."""
+        self.meters.count_refusal(refusal)
+        letters = refusal_letters(protocol, refusal)
+        try:
+            if len(letters) == 1:
+                letters = [*await _late_answer(socket, protocol), *letters]
+            for letter in letters:
+                if isinstance(letter, Close):
+                    await socket.close(letter.code, letter.reason)
+                else:
+                    await socket.send(letter)
+        except DisconnectedError:
+            return
 
     async def drain(self) -> None:
         """Begin no stream any more, finish what was said in those that run, and close them; bounded in time."""
         self._is_draining = True
-        for session in list(self._sessions):
-            session.end(Refusal("draining", "the server is about to end: connect again in a moment", 5.0))
-        endings = [asyncio.create_task(session.wait_closed()) for session in self._sessions]
-        if endings:
-            await asyncio.wait(endings, timeout=self.limits.drain_s)
+        for held in self._held.values():
+            held.session.end(_DRAINING)
+        waits = [asyncio.create_task(held.session.wait_told()) for held in self._held.values()]
+        if waits:
+            await asyncio.wait(waits, timeout=self.limits.drain_s)
+
+    async def aclose(self) -> None:
+        """Give up every session."""
+        for held in list(self._held.values()):
+            await self._end(held)
+        if self._ends:
+            await asyncio.wait(self._ends)
+
+    def _refusal_of_another(self) -> Refusal | None:
+        if self._is_draining:
+            return _DRAINING
+        busy = self.service.load.busy
+        return refusal_of_another(self.limits, n_streams=self.n_streams, busy=busy, lag_s=self.live_lag_s)
+
+    async def _serve(self, held: _Held, connection: Connection) -> None:
+        was_goodbye = True
+        try:
+            was_goodbye = await connection.serve()
+        finally:
+            if held.connection is connection:
+                held.connection = None
+                held.session.detach()
+                if was_goodbye or not held.session.can_resume:
+                    await self._end(held)
+                else:
+                    self._await_return(held)
+
+    def _await_return(self, held: _Held) -> None:
+        """End the session when its client has stayed away for too long."""
+        loop = asyncio.get_running_loop()
+
+        def give_up() -> None:
+            end = loop.create_task(self._end(held))
+            self._ends.add(end)
+            end.add_done_callback(self._ends.discard)
+
+        held.absence = loop.call_later(self.limits.resume_s, give_up)
+
+    async def _end(self, held: _Held) -> None:
+        held.deadline.cancel()
+        if held.absence is not None:
+            held.absence.cancel()
+        self._held.pop(held.id, None)
+        await held.session.aclose()
+
+
+async def _late_answer(socket: ClientSocket, protocol: StreamProtocol) -> list[Letter]:
+    """Return what is said to a client's first message, if it sends one."""
+    try:
+        async with asyncio.timeout(_FIRST_MESSAGE_S):
+            commands = protocol.receive_message(await socket.receive())
+    except TimeoutError:
+        return []
+    return [command.message for command in commands if isinstance(command, Send)]
 
 
 def new_stream_id() -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+import logging
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Protocol, assert_never, runtime_checkable
 
-from engine.events import Status, TimedEvent
-from stream.audio import AudioChunk
+from engine.events import SpeechStarted, SpeechStopped, Status, TimedEvent
+from engine.live_stream import LiveStream
+from stream.audio import AudioChunk, seconds
 from ui.server.intake import Intake
+from ui.server.meters import Meters
 from ui.server.outbox import Letter, Outbox
 from ui.server.protocols.protocol import (
     Audio,
@@ -27,7 +30,6 @@ from ui.server.protocols.protocol import (
     Skip,
     StreamProtocol,
 )
-from ui.server.streams import LiveStream
 
 _CLOSE_CODES: dict[RefusalKind, int] = {
     "busy": 1013,
@@ -39,10 +41,16 @@ _CLOSE_CODES: dict[RefusalKind, int] = {
     "unauthorized": 1008,
     "internal": 1011,
 }
+FAULT = Refusal("internal", "this is a fault of the server, which its log tells of: connect again")
 _LIVE_LEAD_S = 2.0
 """A stream whose audio comes no further ahead than that is spoken now: somebody waits for its words."""
 
-Watcher = Callable[[TimedEvent], None]
+_STALL_S = 2.0
+"""When no sound has come for so long, what was said is ended."""
+_STALLED = "\0stalled"
+"""The tag of our own flush; no client is told of it."""
+
+_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -56,22 +64,18 @@ class Resumable(Protocol):
 class Session:
     """What a client has with the server, from its opening to the last final."""
 
-    def __init__(self, protocol: StreamProtocol, stream: LiveStream, watch: Watcher) -> None:
-        """``watch`` is shown each event."""
+    def __init__(self, protocol: StreamProtocol, stream: LiveStream, meters: Meters) -> None:
         self._protocol = protocol
         self._stream = stream
-        self._watch = watch
+        self._meters = meters
         self._intake = Intake()
         self._outbox: Outbox | None = None
         self._farewell: Refusal | None = None
         self._has_ended = False
         self._telling: asyncio.Task[None] | None = None
+        self._is_speech = False
+        self._stall: asyncio.TimerHandle = asyncio.get_running_loop().call_later(_STALL_S, self._end_stalled_utterance)
         self.live_lag_s = 0.0
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all has been told."""
-        return self._telling is not None and self._telling.done()
 
     @property
     def is_paused(self) -> bool:
@@ -86,7 +90,7 @@ class Session:
     @property
     def can_resume(self) -> bool:
         """Whether the client may come back on another connection."""
-        return isinstance(self._protocol, Resumable) and not self.is_over
+        return isinstance(self._protocol, Resumable)
 
     async def open(self, outbox: Outbox) -> None:
         """Begin with the first connection."""
@@ -100,6 +104,8 @@ class Session:
         self._outbox = outbox
         self._intake.forget_incomplete()
         await self._obey(self._protocol.resume(after))
+        if self._telling is not None and self._telling.done():
+            self._put([Close()])
 
     def detach(self) -> None:
         """The connection is gone: what is told now reaches nobody yet."""
@@ -115,8 +121,7 @@ class Session:
         if not self._has_ended:
             self._has_ended = True
             self._farewell = farewell
-            for chunk in self._intake.flush():
-                self._stream.receive_audio(chunk)
+            self._flush_intake()
             self._stream.receive_eof()
 
     def refuse(self, refusal: Refusal) -> None:
@@ -126,15 +131,17 @@ class Session:
 
     def refusal_letters(self, refusal: Refusal) -> list[Letter]:
         """How the protocol says it, and a close."""
+        self._meters.count_refusal(refusal)
         return refusal_letters(self._protocol, refusal)
 
-    async def wait_closed(self) -> None:
+    async def wait_told(self) -> None:
         """Return when all has been told."""
         if self._telling is not None:
             await asyncio.wait({self._telling})
 
     async def aclose(self) -> None:
         """Give up at once."""
+        self._stall.cancel()
         if self._telling is not None:
             self._telling.cancel()
             await asyncio.wait({self._telling})
@@ -142,21 +149,25 @@ class Session:
 
     async def _obey(self, commands: Iterable[Command]) -> None:
         for command in commands:
-            if isinstance(command, Audio):
-                await self._take(self._intake.receive(command.data, command.format))
-            else:
-                self._obey_at_once(command)
+            match command:
+                case Audio(data=data, format=format):
+                    await self._take(self._intake.receive(data, format))
+                case Send() | Close() | End():
+                    self._answer(command)
+                case _ if not self._has_ended:
+                    self._change(command)
 
     async def _take(self, chunks: Iterator[AudioChunk]) -> None:
-        """Give chunks to the stream as it has room, and others their turn in between."""
+        """Give chunks to the stream as it has room."""
+        self._stall.cancel()
         for chunk in chunks:
             if self._has_ended:
                 return
-            self._stream.receive_audio(chunk)
+            self._give(chunk)
             await self._stream.wait_for_room()
-            await asyncio.sleep(0)
+        self._stall = asyncio.get_running_loop().call_later(_STALL_S, self._end_stalled_utterance)
 
-    def _obey_at_once(self, command: Skip | Configure | Flush | Clear | Pause | Resume | End | Send | Close) -> None:
+    def _answer(self, command: Send | Close | End) -> None:
         match command:
             case Send(message=message):
                 self._put([message])
@@ -164,8 +175,11 @@ class Session:
                 self._put([command])
             case End():
                 self.end()
-            case _ if self._has_ended:
-                return
+            case _:
+                assert_never(command)
+
+    def _change(self, command: Skip | Configure | Flush | Clear | Pause | Resume) -> None:
+        match command:
             case Configure(options=options):
                 self._stream.configure(options)
             case Skip(duration_s=duration_s):
@@ -184,12 +198,29 @@ class Session:
             case _:
                 assert_never(command)
 
+    def _end_stalled_utterance(self) -> None:
+        """Somebody spoke, and no more sound comes: the silence that ends an utterance would never come either."""
+        if self._is_speech and self._outbox is not None and not self._has_ended:
+            self._flush_intake()
+            self._stream.flush(_STALLED)
+
     def _flush_intake(self) -> None:
         for chunk in self._intake.flush():
-            self._stream.receive_audio(chunk)
+            self._give(chunk)
+
+    def _give(self, chunk: AudioChunk) -> None:
+        self._meters.audio_s.inc(seconds(len(chunk.samples)))
+        self._stream.receive_audio(chunk)
 
     async def _tell(self) -> None:
         """Tell the client what happens, until all is final."""
+        try:
+            await self._tell_events()
+        except Exception:  # noqa: BLE001  # a task's top
+            _log.exception("a stream failed")
+            self.refuse(FAULT)
+
+    async def _tell_events(self) -> None:
         events: AsyncGenerator[TimedEvent] = self._stream.events()
         async with aclosing(events):
             async for timed in events:
@@ -200,10 +231,14 @@ class Session:
         )
 
     def _note(self, timed: TimedEvent) -> None:
-        self._watch(timed)
-        if isinstance(timed.event, Status):
-            is_live = timed.event.now_s - timed.t_s < _LIVE_LEAD_S
-            self.live_lag_s = timed.event.lag_s if is_live else 0.0
+        self._meters.watch(timed)
+        match timed.event:
+            case Status(now_s=now_s, lag_s=lag_s):
+                self.live_lag_s = lag_s if now_s - timed.t_s < _LIVE_LEAD_S else 0.0
+            case SpeechStarted():
+                self._is_speech = True
+            case SpeechStopped():
+                self._is_speech = False
 
     def _put(self, letters: Iterable[Letter]) -> None:
         if self._outbox is not None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
-class Disconnected(Exception):
+class DisconnectedError(Exception):
     """The client is gone, or said goodbye.
 
     Attributes:
@@ -26,14 +26,14 @@ class ClientSocket(Protocol):
         """Return the next message.
 
         Raises:
-            Disconnected: there will be no more.
+            DisconnectedError: there will be no more.
         """
 
     async def send(self, message: str | bytes) -> None:
         """Send, and return when the connection has room for more.
 
         Raises:
-            Disconnected: nobody can receive it.
+            DisconnectedError: nobody can receive it.
         """
 
     async def close(self, code: int, reason: str) -> None:
@@ -58,7 +58,7 @@ class WebSocketClient:
         """Return the next message."""
         received = await self._websocket.receive()
         if received["type"] == "websocket.disconnect":
-            raise Disconnected(is_goodbye=received.get("code", 1005) in _GOODBYES)
+            raise DisconnectedError(is_goodbye=received.get("code", 1005) in _GOODBYES)
         text = received.get("text")
         return text if isinstance(text, str) else bytes(received["bytes"])
 
@@ -70,7 +70,7 @@ class WebSocketClient:
             else:
                 await self._websocket.send_bytes(message)
         except WebSocketDisconnect as error:
-            raise Disconnected(is_goodbye=False) from error
+            raise DisconnectedError(is_goodbye=False) from error
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection."""
@@ -81,4 +81,4 @@ class WebSocketClient:
 
     def abort(self) -> None:
         """Cut the connection."""
-        self._websocket.scope["extensions"][ABORT]()
+        self._websocket.scope["state"][ABORT]()

@@ -47,7 +47,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):
-            self.scope["extensions"][ABORT] = self.transport.abort  # type: ignore[index]
+            self.scope["state"][ABORT] = self.transport.abort
 
     def data_received(self, data: bytes) -> None:
         self._was_heard = True

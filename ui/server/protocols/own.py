@@ -10,7 +10,7 @@ from typing import Any
 from engine.events import AudioDropped, Status, TimedEvent
 from stream.raw import AudioFormat
 from ui.formats.event_lines import event_fields
-from ui.server.protocols.own_options import BadRequest, configured, requested_format
+from ui.server.protocols.own_options import BadRequestError, configured, requested_format, requested_options
 from ui.server.protocols.protocol import (
     Audio,
     Clear,
@@ -29,19 +29,17 @@ from ui.server.protocols.protocol import (
 
 SUBPROTOCOL = "max-whisper.v1"
 _MOST_KEPT = 2_000
-"""Numbered messages that a client who was cut off can still ask for: a quarter of an hour of steady talk."""
+"""Numbered messages that a client who was cut off can still ask for: many minutes of steady talk."""
 _LONGEST_TAG = 200
-_LONGEST_SKIP_S = 86_400.0
-
-CLOSE_CODES = {"gone": 4410, "replaced": 4409}
-"""Besides those of RFC 6455: the session cannot be gone on with; another connection goes on with it."""
+_LONGEST_GAP_S = 86_400.0
+GONE = 4410
+"""Closes a connection that wanted to go on with what is no longer there."""
 
 
 class OwnProtocol:
     """One client that speaks it, over as many connections as it takes.
 
-    Every message but ``status`` has a number, ``seq``, that rises by one; the last of them are kept, so that a client
-    which was cut off misses nothing.
+    What a client may not miss has a number, ``seq``, that rises by one; the last of it are kept.
     """
 
     def __init__(self, opening: Opening) -> None:
@@ -56,10 +54,10 @@ class OwnProtocol:
         """Say hello, or why the request makes no sense."""
         try:
             self._format = requested_format(self._opening.query)
-        except BadRequest as error:
+            self._options = requested_options(self._options, self._opening.query, self._opening.languages)
+        except BadRequestError as error:
             return [Send(_error("bad_request", str(error))), Close(1008, "bad request")]
-        ready = {"session": self._opening.stream_id, "model": self._opening.model_name}
-        return [Send(self._numbered({"kind": "ready", **ready, "languages": list(self._opening.languages)}))]
+        return [Configure(self._options), Send(self._hello(0, is_resumed=False))]
 
     def receive_message(self, message: str | bytes) -> list[Command]:
         """Sound, or a request; what makes no sense is answered with an error and changes nothing."""
@@ -68,7 +66,7 @@ class OwnProtocol:
             return [Audio(message, self._format)]
         try:
             return self._requested(_parsed(message))
-        except BadRequest as error:
+        except BadRequestError as error:
             return [Send(_error("bad_request", str(error)))]
 
     def receive_event(self, timed: TimedEvent) -> list[str | bytes]:
@@ -89,21 +87,29 @@ class OwnProtocol:
 
     def finish(self) -> list[str | bytes]:
         """Say that nothing more comes."""
-        return [self._numbered({"kind": "ended"})]
+        return [self._numbered({"kind": "end"})]
 
     def resume(self, after: int) -> list[Command]:
         """Return what a client that comes back has missed behind message ``after``."""
-        oldest = self._kept[0][0] if self._kept else 1
-        if not oldest - 1 <= after <= self._seq:
-            reason = f"messages {after + 1} … {oldest - 1} are no longer kept" if after < oldest else "no such message"
-            return [Send(_error("gone", f"{reason}: begin a new session")), Close(CLOSE_CODES["gone"], reason)]
+        first = self._kept[0][0] if self._kept else 1
+        if not first - 1 <= after <= self._seq:
+            reason = f"of the messages behind {after} not all are kept: begin a new session"
+            return [Send(_error("gone", reason)), Close(GONE, "gone")]
         self._n_bytes -= self._n_bytes % self._format.frame_bytes
-        hello = _json({"kind": "resumed", "session": self._opening.stream_id, "received": self._n_frames})
-        return [Send(hello), *(Send(message) for seq, message in self._kept if seq > after)]
+        missed = [Send(message) for seq, message in self._kept if seq > after]
+        return [Send(self._hello(after, is_resumed=True)), *missed]
 
     @property
     def _n_frames(self) -> int:
+        """Samples of each channel that came, or were said to be lost."""
         return self._n_bytes // self._format.frame_bytes
+
+    def _hello(self, seq: int, *, is_resumed: bool) -> str:
+        told = {"session": self._opening.stream_id, "received": self._n_frames, "resumed": is_resumed}
+        return _json(
+            {"seq": seq, "kind": "session", **told}
+            | {"model": self._opening.model_name, "languages": list(self._opening.languages)}
+        )
 
     def _numbered(self, fields: Mapping[str, Any]) -> str:
         self._seq += 1
@@ -114,7 +120,7 @@ class OwnProtocol:
     def _requested(self, fields: Mapping[str, Any]) -> list[Command]:
         kind = fields.get("kind")
         if not isinstance(kind, str) or kind not in _REQUESTS:
-            raise BadRequest(f"kind must be one of {', '.join(_REQUESTS)}, got {kind!r}")
+            raise BadRequestError(f"kind must be one of {', '.join(_REQUESTS)}, got {str(kind)[:40]!r}")
         return _REQUESTS[kind](self, fields)
 
     def _configure(self, fields: Mapping[str, Any]) -> list[Command]:
@@ -124,36 +130,42 @@ class OwnProtocol:
     def _flush(self, fields: Mapping[str, Any]) -> list[Command]:
         tag = fields.get("tag", "")
         if not isinstance(tag, str) or len(tag) > _LONGEST_TAG:
-            raise BadRequest(f"tag must be text of at most {_LONGEST_TAG} characters")
+            raise BadRequestError(f"tag must be text of at most {_LONGEST_TAG} characters")
         return [Flush(tag)]
 
-    def _skip(self, fields: Mapping[str, Any]) -> list[Command]:
-        n_frames = fields.get("frames")
-        longest = int(_LONGEST_SKIP_S * self._format.rate)
+    def _gap(self, fields: Mapping[str, Any]) -> list[Command]:
+        n_frames, longest = fields.get("samples"), int(_LONGEST_GAP_S * self._format.rate)
         if not isinstance(n_frames, int) or isinstance(n_frames, bool) or not 0 < n_frames <= longest:
-            raise BadRequest(f"frames must be a whole number from 1 to {longest}, got {n_frames!r}")
+            raise BadRequestError(f"samples must be a whole number from 1 to {longest}, got {str(n_frames)[:40]}")
         self._n_bytes += n_frames * self._format.frame_bytes
         return [Skip(n_frames / self._format.rate)]
 
 
-_REQUESTS: dict[str, Callable[[OwnProtocol, Mapping[str, Any]], list[Command]]] = {
+_Request = Callable[[OwnProtocol, Mapping[str, Any]], list[Command]]
+
+
+def _plain(command: Command) -> _Request:
+    return lambda _own, _fields: [command]
+
+
+_REQUESTS: dict[str, _Request] = {
     "configure": OwnProtocol._configure,
     "flush": OwnProtocol._flush,
-    "skip": OwnProtocol._skip,
-    "clear": lambda own, fields: [Clear()],
-    "pause": lambda own, fields: [Pause()],
-    "resume": lambda own, fields: [Resume()],
-    "end": lambda own, fields: [End()],
+    "gap": OwnProtocol._gap,
+    "clear": _plain(Clear()),
+    "pause": _plain(Pause()),
+    "resume": _plain(Resume()),
+    "end": _plain(End()),
 }
 
 
 def _parsed(message: str) -> Mapping[str, Any]:
     try:
         fields = json.loads(message)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("a text message must be a JSON object; sound goes into binary messages") from error
+    except (ValueError, RecursionError):
+        fields = None
     if not isinstance(fields, dict):
-        raise BadRequest("a text message must be a JSON object")
+        raise BadRequestError("a text message must be a JSON object; sound goes into binary messages")
     return fields
 
 
@@ -163,3 +175,6 @@ def _error(code: str, message: str, **more: float) -> str:
 
 def _json(fields: Mapping[str, Any]) -> str:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+GONE_MESSAGE = _error("gone", "there is no such session any more: begin a new one")

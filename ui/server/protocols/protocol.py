@@ -22,6 +22,7 @@ from stream.raw import AudioFormat
 __all__ = [
     "Audio",
     "AudioFormat",
+    "BadOpeningError",
     "Clear",
     "Close",
     "Command",
@@ -121,6 +122,7 @@ class Opening:
         languages: codes of those it knows.
         defaults: options of a stream that asks for nothing.
         stream_id: unique, and not to be guessed.
+        opened_at: when the request came, "2026-11-26T23:10:00.123Z".
     """
 
     path: str
@@ -131,6 +133,23 @@ class Opening:
     languages: Sequence[str]
     defaults: StreamingOptions
     stream_id: str
+    opened_at: str = ""
+
+
+class BadOpeningError(Exception):
+    """Raised where a protocol is made for a request that makes no sense: it is answered with HTTP, not accepted.
+
+    Attributes:
+        status: of the answer.
+        body: of the answer; JSON where it begins with a brace.
+        headers: more of them.
+    """
+
+    def __init__(self, body: str, *, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(body)
+        self.status = status
+        self.body = body
+        self.headers: Mapping[str, str] = headers or {}
 
 
 RefusalKind = Literal["busy", "too_large", "too_long", "idle", "too_slow", "draining", "unauthorized", "internal"]
@@ -164,7 +183,10 @@ class StreamProtocol(Protocol):
         """Return what the client is told about an event, maybe nothing."""
 
     def refuse(self, refusal: Refusal) -> list[Command]:
-        """Return how a limit is said in this format; the connection is closed behind it in any case."""
+        """Return how a limit is said in this format; the connection is closed behind it in any case.
+
+        Nothing, where it can only be said in answer to a client's first message: that one is waited for, shortly.
+        """
 
     def finish(self) -> list[str | bytes]:
         """Return the last messages before the normal close: every event has been received."""

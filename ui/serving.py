@@ -1,0 +1,165 @@
+"""``max-whisper serve``: puts the model, the server and its port together, from the first connection to the last."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from engine.options import StreamingOptions
+from engine.service import ModelService, SpeechModel
+from engine.timings import Timings
+from stream.audio import AudioChunk
+from stream.gate import GateOptions
+from stream.raw import AudioFormat, RawDecoder
+from ui import commands
+from ui.captions import stop_on_signals
+from ui.decoding_arguments import streaming_options
+from ui.errors import EXIT_FAILED, EXIT_OK, complain
+from ui.serve_arguments import limits, read_tokens
+from ui.server.access import Access
+from ui.server.app import make_app
+from ui.server.limits import Limits
+from ui.server.logs import begin_logging
+from ui.server.server import ModelInfo, SpeechServer
+from ui.server.transport import Transport, listening_socket, served
+from ui.server.waiting import WaitingRoom
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger("ui.server")
+
+
+class ServedModel(SpeechModel, Protocol):
+    """A model that can be told of."""
+
+    @property
+    def name(self) -> str:
+        """As people call it."""
+
+    @property
+    def device_name(self) -> str:
+        """Where it runs."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of those it knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """What the arguments ask for, read and checked before anything heavy begins."""
+
+    limits: Limits
+    defaults: StreamingOptions
+    access: Access
+    transport: Transport
+    timings: Timings
+    batch_size: int
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C; those who are connected then are finished first."""
+    begin_logging(as_json=arguments.log_format == "json")
+    try:
+        setup = _setup(arguments)
+    except ValueError as error:
+        complain(error)
+        return EXIT_FAILED
+    try:
+        bound = listening_socket(arguments.host, arguments.port)
+    except OSError as error:
+        complain(f"port {arguments.port} of {arguments.host} cannot be listened on: {error.strerror}. Choose another")
+        return EXIT_FAILED
+    load = commands.model_loader(argparse.Namespace(**{**vars(arguments), "words": True, "timings": setup.timings}))
+    try:
+        asyncio.run(_serve(setup, bound, load))
+    except asyncio.CancelledError as error:
+        raise KeyboardInterrupt from error
+    return EXIT_OK
+
+
+def _setup(arguments: argparse.Namespace) -> _Setup:
+    asked = limits(arguments)
+    transport = Transport(
+        message_bytes=asked.message_bytes,
+        tls_cert=arguments.tls_cert,
+        tls_key=arguments.tls_key,
+        trusted_proxies=arguments.trusted_proxies,
+    )
+    timings = arguments.timings if isinstance(arguments.timings, Timings) else Timings(time.perf_counter)
+    defaults = replace(streaming_options(arguments, commands.LIVE), backlog_s=asked.queue_s)
+    access = Access(read_tokens(arguments.token_file), arguments.allow_origin, time.monotonic)
+    return _Setup(asked, defaults, access, transport, timings, arguments.batch_size)
+
+
+async def _serve(setup: _Setup, bound: socket.socket, load: Callable[[], ServedModel]) -> None:
+    stop, room = asyncio.Event(), WaitingRoom()
+    with stop_on_signals(stop):
+        async with served(room, bound, setup.transport):
+            model = await _unless(stop, _in_thread(load))
+            if model is None:
+                return
+            async with ModelService(model, batch_size=setup.batch_size) as service:
+                await _warm_up(service)
+                server = SpeechServer(service, ModelInfo(model.name, model.languages), setup.limits, setup.defaults)
+                room.app = make_app(server, setup.access, setup.timings)
+                _announce(model, bound, setup)
+                await stop.wait()
+                _log.info("ending: %d streams are finished first", server.n_streams)
+                await server.drain()
+                await server.aclose()
+
+
+def _announce(model: ServedModel, bound: socket.socket, setup: _Setup) -> None:
+    host, port = bound.getsockname()[:2]
+    scheme = "https" if setup.transport.tls_cert else "http"
+    name = f"[{host}]" if ":" in host else host
+    _log.info("serving %s on %s at %s://%s:%d", model.name, model.device_name, scheme, name, port)
+
+
+async def _warm_up(service: ModelService) -> None:
+    """Let the model decode a second of silence: its first pass takes longer than the others."""
+    stream = service.open(StreamingOptions(gate=GateOptions(is_manual=True)))
+    stream.receive_audio(AudioChunk(RawDecoder(AudioFormat()).decode(bytes(32_000)), 0))
+    stream.receive_eof()
+    async for _ in stream.events():
+        pass
+
+
+async def _unless(stop: asyncio.Event, work: Awaitable[Result]) -> Result | None:
+    """Return what ``work`` returns, or None as soon as ``stop`` is set."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    return None
+
+
+async def _in_thread(work: Callable[[], Result]) -> Result:
+    """Run ``work`` on a daemon thread: unlike those of ``asyncio.to_thread``, it keeps no program from ending."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[Result] = loop.create_future()
+
+    def tell(result: Result | None, error: BaseException | None) -> None:
+        if not outcome.done():
+            outcome.set_exception(error) if error is not None else outcome.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001  # a thread's top: raised again where it is awaited
+            loop.call_soon_threadsafe(tell, None, error)
+        else:
+            loop.call_soon_threadsafe(tell, result, None)
+
+    threading.Thread(target=run, name="loading", daemon=True).start()
+    return await outcome
