@@ -11,7 +11,7 @@ from openai.types.beta.realtime import RealtimeServerEvent as BetaEvent
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import BaseModel, TypeAdapter
 
-from engine.events import Event, TimedEvent
+from engine.events import Discarded, Event, Final, Partial, SpeechStarted, TimedEvent, Token
 from engine.options import StreamingOptions
 from ui.server.protocols.openai_realtime import OpenAIRealtime
 from ui.server.protocols.protocol import Command, Opening, Send
@@ -54,6 +54,27 @@ def assert_known(model: object) -> None:
         assert not model.model_extra, f"{type(model).__name__} has {model.model_extra}"
         for name in type(model).model_fields:
             assert_known(getattr(model, name))
+
+
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
+COMMITTED = ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done"]
+
+
+def started(utterance: int = 1, start_s: float = 1.0) -> SpeechStarted:
+    return SpeechStarted(utterance, start_s)
+
+
+def partial(stable: str, unstable: str = "", utterance: int = 1) -> Partial:
+    return Partial(utterance, stable, unstable, 1.0, 2.0)
+
+
+def final(text: str, utterance: int = 1, language: str = "en") -> Final:
+    tokens = (Token(7, f" {text}".encode(), -0.25),)
+    return Final(utterance, text, 1.0, 3.0, language, tokens=tokens)
+
+
+def discarded(utterance: int = 1) -> Discarded:
+    return Discarded(utterance, "no words were heard", 1.0, 3.0)
 
 
 class Talk:
@@ -102,3 +123,21 @@ def events_of(commands: Iterable[Command]) -> list[dict[str, Any]]:
 
 def kinds(events: Iterable[Mapping[str, Any]]) -> list[str]:
     return [event["type"] for event in events]
+
+
+def by_hand() -> Talk:
+    talk = Talk(opening())
+    talk.update(turn_detection=None)
+    return talk
+
+
+def texts(events: list[dict[str, Any]]) -> dict[str, tuple[str, str | None]]:
+    """Item → its deltas put together, and its transcript."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for event in events:
+        told, transcript = found.get(event.get("item_id", ""), ("", None))
+        if event["type"] == f"{TRANSCRIPTION}.delta":
+            found[event["item_id"]] = (told + event["delta"], transcript)
+        if event["type"] == f"{TRANSCRIPTION}.completed":
+            found[event["item_id"]] = (told, event["transcript"])
+    return found

@@ -19,7 +19,7 @@ OTHERS_MODELS = ("gpt-", "whisper-1")
 """OpenAI's own models begin with these: clients name them out of habit, and get the one model there is."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RequestError(Exception):
     """What was sent makes no sense.
 
@@ -32,6 +32,9 @@ class RequestError(Exception):
     message: str
     param: str | None = None
     code: str = "invalid_value"
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Fields:
@@ -62,6 +65,15 @@ class Fields:
             return otherwise
         value = self._rest.pop(name)
         return cleared if value is None else read(value, self.path_of(name))
+
+    def take_list(self, name: str, read_each: Read[T]) -> tuple[T, ...]:
+        """Return the array ``name``, empty where it was left out or is null.
+
+        Raises:
+            RequestError: what was sent makes no sense.
+        """
+        nothing: tuple[T, ...] = ()
+        return self.take(name, several(read_each), nothing, nothing)
 
     def need(self, name: str, read: Read[T]) -> T:
         """Return a field that may not be left out.

@@ -218,14 +218,14 @@ def _with_turn_detection(session: Session, given: Fields) -> Session:
     asked = session.transcription
     has_none = asked is not None and asked.model in WITHOUT_TURN_DETECTION
     usual = None if has_none else session.turn_detection
-    turn = given.take("turn_detection", _turn_detection(session.turn_detection), usual, None)
+    turn = given.take("turn_detection", turn_detection_of(session.turn_detection), usual, None)
     if has_none and turn is not None:
         message = "Turn detection is not supported for this transcription model."
         raise RequestError(message, given.path_of("turn_detection"))
     return replace(session, turn_detection=turn)
 
 
-def _turn_detection(before: TurnDetection | None) -> Read[TurnDetection | None]:
+def turn_detection_of(before: TurnDetection | None) -> Read[TurnDetection | None]:
     """Read a turn detection that changes the one ``before``, where it is of the same kind."""
 
     def read(value: object, path: str) -> TurnDetection:
