@@ -24,7 +24,7 @@ from engine.model import WhisperModel
 from engine.pipeline import transcribe
 from stream.file import FileSource
 from ui.demo import sample_folder
-from ui.report import read_script
+from ui.scoring.scripts import read_script
 from ui.terminal.render import render, transcript_line
 from ui.terminal.state import Line, TranscriptState, apply
 

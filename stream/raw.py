@@ -32,8 +32,9 @@ class AudioFormat:
     channels: int = 1
 
     def __post_init__(self) -> None:
-        if self.encoding not in get_args(SampleEncoding):
-            raise ValueError(f"encoding must be one of {', '.join(get_args(SampleEncoding))}, got {self.encoding!r}")
+        known = get_args(SampleEncoding)
+        if self.encoding not in known:
+            raise ValueError(f"encoding must be one of {', '.join(known)}, got {self.encoding[:20]!r}")
         if self.rate not in _RATES:
             raise ValueError(f"rate must be between {_RATES[0]} and {_RATES[-1]} Hz, got {self.rate}")
         if not 1 <= self.channels <= _MOST_CHANNELS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from engine import service
 from engine.options import StreamingOptions
 from engine.service import ModelService, SpeechModel
 from engine.timings import Timings
+from stream.detector import VoiceDetector
 from ui.server.access import Access
 from ui.server.app import make_app
 from ui.server.limits import Limits
@@ -72,19 +73,22 @@ async def running_server(
     tokens: Sequence[str] = (),
     origins: Sequence[str] = (),
     ping_s: float = 20.0,
+    detector: Callable[[], VoiceDetector] = LoudnessDetector,
 ) -> AsyncIterator[Running]:
     """Serve in the block."""
     limits = limits or Limits()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "WebRtcDetector", LoudnessDetector)
+        patch.setattr(service, "WebRtcDetector", detector)
         async with ModelService(model or ReadingModel()) as running:
             server = SpeechServer(running, ModelInfo("reading", ("en",)), limits, StreamingOptions())
             bound = listening_socket("127.0.0.1", 0)
             transport = Transport(message_bytes=limits.message_bytes, ping_s=ping_s)
             access = Access(tokens, origins, time.monotonic)
             async with served(make_app(server, access, Timings(time.perf_counter)), bound, transport):
-                yield Running(server, f"127.0.0.1:{bound.getsockname()[1]}")
-                await server.aclose()
+                try:
+                    yield Running(server, f"127.0.0.1:{bound.getsockname()[1]}")
+                finally:
+                    await server.aclose()
 
 
 def pcm(words: Sequence[int]) -> bytes:
@@ -113,3 +117,8 @@ async def until(client: ClientConnection, kind: str) -> list[Message]:
 def texts(messages: Sequence[Message]) -> list[str]:
     """What was finally heard."""
     return [message["text"] for message in messages if message["kind"] == "final"]
+
+
+def cut(client: ClientConnection) -> None:
+    """Lose the connection, as a cable that is pulled does once somebody notices: without a goodbye."""
+    client.transport.abort()

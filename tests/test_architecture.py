@@ -18,7 +18,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "ctranslate2": ("ui/bench/peers/faster_whisper_worker.py",),
     "faster_whisper": ("ui/bench/peers/faster_whisper_worker.py",),
     "huggingface_hub": ("engine/hub.py",),
-    "jiwer": ("ui/report.py",),
+    "jiwer": ("ui/scoring/words.py",),
     "max._mlir_context": ("engine/compiled.py",),
     "max.driver": ("engine/batch_decoder.py", "engine/devices.py", "engine/encoded.py", "engine/networks.py"),
     "max.dtype": (
@@ -45,9 +45,9 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "torch": ("ui/bench/peers/openai_whisper_worker.py",),
     "uvicorn": ("ui/server/transport.py",),
     "webrtcvad": ("stream/detector.py",),
-    "websockets": ("ui/server/transport.py",),
+    "websockets": ("ui/remote/client.py", "ui/server/transport.py"),
     "whisper": ("ui/bench/peers/openai_whisper_worker.py",),
-    "whisper_normalizer": ("ui/report.py",),
+    "whisper_normalizer": ("ui/scoring/words.py",),
 }  # fmt: skip
 """Each vendor library and the files, or folders, that may import it; one that is not here may not be imported."""
 
@@ -59,14 +59,15 @@ CORE = {
     "engine/sequential.py", "engine/stability.py",
     "engine/tasks.py", "engine/timings.py",
     "engine/transcriber.py", "engine/utterance.py",
-    "ui/server/protocols/deepgram.py", "ui/server/protocols/deepgram_configure.py",
+    "ui/server/protocols/deepgram.py", "ui/server/protocols/deepgram_audio.py",
+    "ui/server/protocols/deepgram_configure.py",
     "ui/server/protocols/deepgram_query.py", "ui/server/protocols/reading.py", "ui/server/protocols/whisper_live.py",
     "ui/server/protocols/whisper_live_options.py", "ui/server/protocols/wyoming.py",
-    "ui/server/protocols/wyoming_frames.py",
+    "ui/server/protocols/wyoming_frames.py", "ui/server/protocols/wav_header.py",
     "ui/server/protocols/openai_conversation.py", "ui/server/protocols/openai_fields.py",
     "ui/server/protocols/openai_forms.py", "ui/server/protocols/openai_items.py",
     "ui/server/protocols/openai_messages.py", "ui/server/protocols/openai_realtime.py",
-    "ui/server/protocols/openai_session.py",
+    "ui/server/protocols/openai_session.py", "ui/server/transcription_answer.py", "ui/server/transcription_request.py",
     "ui/formats/cues.py", "ui/terminal/render.py", "ui/terminal/state.py",
 }  # fmt: skip
 """Pure: what these files compute depends on what they are given, and on nothing else."""

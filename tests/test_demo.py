@@ -2,7 +2,7 @@
 
 from engine.events import Final, TimedEvent
 from ui.demo import Recorder, sample_folder
-from ui.report import read_script
+from ui.scoring.scripts import read_script
 
 
 def test_the_words_are_those_of_the_script_and_in_order() -> None:

@@ -7,18 +7,11 @@ import pytest
 from rich.console import Console
 
 from engine.events import Event, Final, Partial, SpeechStarted, Status, TimedEvent
-from ui.report import (
-    Delays,
-    Script,
-    ScriptWord,
-    final_text,
-    percentile,
-    print_rows,
-    read_script,
-    report_rows,
-    word_delays,
-    word_errors,
-)
+from ui.report import final_text, print_rows, report_rows
+from ui.scoring.delays import Delays, percentile, word_delays
+from ui.scoring.event_traces import trace_of
+from ui.scoring.scripts import Script, ScriptWord, read_script
+from ui.scoring.words import word_errors
 
 SCRIPT = Script(
     "Well, the cat sat. The dog ran.",
@@ -52,21 +45,21 @@ RUN = timed(
 
 
 def test_words_are_timed_from_their_end_to_their_first_showing() -> None:
-    assert word_delays(SCRIPT, RUN).shown == (0.5, 0.25, 0.25, 0.25, 1.25, 1.25, 0.75)
+    assert word_delays(SCRIPT, trace_of(RUN)).shown == (0.5, 0.25, 0.25, 0.25, 1.25, 1.25, 0.75)
 
 
 def test_a_word_is_settled_when_it_is_stable_or_final() -> None:
-    assert word_delays(SCRIPT, RUN).settled == (1.0, 1.25, 1.75, 1.25, 1.75, 1.25, 0.75)
+    assert word_delays(SCRIPT, trace_of(RUN)).settled == (1.0, 1.25, 1.75, 1.25, 1.75, 1.25, 0.75)
 
 
 def test_a_word_that_was_never_shown_has_no_delay() -> None:
     run = timed((3.0, Final(1, "well a cat sat", 0.0, 2.0)))
-    assert word_delays(SCRIPT, run) == Delays((2.5, 1.75, 1.25), (2.5, 1.75, 1.25))
+    assert word_delays(SCRIPT, trace_of(run)) == Delays((2.5, 1.75, 1.25), (2.5, 1.75, 1.25), (1.25,))
 
 
 def test_a_word_is_not_mistaken_for_the_same_word_elsewhere() -> None:
     run = timed((6.0, Final(2, "The dog ran", 4.0, 5.25)))
-    assert word_delays(SCRIPT, run).shown == (1.75, 1.25, 0.75)
+    assert word_delays(SCRIPT, trace_of(run)).shown == (1.75, 1.25, 0.75)
 
 
 def test_errors_are_counted_after_normalising() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stream.audio import SAMPLE_RATE
 from stream.file import FileSource
 from ui.demo import sample_folder
-from ui.report import read_script
+from ui.scoring.scripts import read_script
 
 SCRIPT = read_script(sample_folder())
 LINES = json.loads((sample_folder() / "script.json").read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ui.bench.cli import add_bench
+from ui.connect_arguments import add_connecting
 from ui.decoding_arguments import add_decoding, add_sequential, find_contradiction
 from ui.errors import (
     EXIT_FAILED,
@@ -129,15 +130,27 @@ def _run(arguments: argparse.Namespace) -> int:
             from ui.timings import told_timings
         with told_timings(arguments):
             return serve(arguments)
+    if arguments.command == "connect":
+        with held_interrupts():
+            from ui.connect import connect_to_server
+        return connect_to_server(arguments)
     if arguments.command == "bench":
-        from ui.bench.offline import bench_offline
-
-        return bench_offline(arguments)
+        return _bench(arguments)
     with held_interrupts():
         from ui import commands
         from ui.timings import told_timings
     with told_timings(arguments):
         return commands.COMMANDS[arguments.command](arguments)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.kind == "streaming":
+        from ui.bench.streaming.command import bench_streaming
+
+        return bench_streaming(arguments)
+    from ui.bench.offline import bench_offline
+
+    return bench_offline(arguments)
 
 
 def _abandon_stdout() -> None:
@@ -184,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_pipe(commands)
     _add_demo(commands)
     _add_serve(commands)
+    _add_connect(commands)
     _add(commands, "devices", "list the microphones")
     add_models_command(commands)
     add_bench(commands)
@@ -225,6 +239,13 @@ def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("--no-pacing", action="store_true", help="as fast as this machine can")
     _add_output(command)
     _add_model(command)
+
+
+def _add_connect(commands: _Commands[argparse.ArgumentParser]) -> None:
+    more = "It records on while it is cut off, and comes back by itself.  Ctrl-C ends it."
+    command = _add(commands, "connect", "captions from a server elsewhere: max-whisper serve", more)
+    add_connecting(command)
+    _add_output(command)
 
 
 def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -28,7 +28,8 @@ def add_serving(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", type=Path, metavar="FILE", help=config)
     command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (127.0.0.1)")
     command.add_argument("--port", type=_port, default=8000, metavar="N", help="on which port, 0 for any (8000)")
-    command.add_argument("--wyoming-port", type=_port, metavar="N", help="and there for Home Assistant (nowhere)")
+    wyoming = "and there for Home Assistant, on this machine alone unless --no-token: it shows no tokens (nowhere)"
+    command.add_argument("--wyoming-port", type=_port, metavar="N", help=wyoming)
     command.add_argument("--batch-size", type=_count, default=8, metavar="N", help="utterances decoded together (8)")
     command.add_argument("--log-format", choices=("text", "json"), default="text", help="of the log on stderr (text)")
     _add_access(command)

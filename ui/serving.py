@@ -8,8 +8,9 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from engine.options import StreamingOptions
@@ -26,10 +27,11 @@ from ui.serve_arguments import limits, read_tokens
 from ui.server.access import Access
 from ui.server.app import make_app
 from ui.server.limits import Limits
-from ui.server.logs import begin_logging
+from ui.server.logs import logging_to_stderr
 from ui.server.server import ModelInfo, SpeechServer
 from ui.server.transport import Transport, listening_socket, served
 from ui.server.waiting import WaitingRoom
+from ui.server.wyoming_port import wyoming_served
 
 Result = TypeVar("Result")
 
@@ -64,22 +66,34 @@ class _Setup:
     batch_size: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """Where it listens already."""
+
+    web: socket.socket
+    wyoming: socket.socket | None = None
+
+
 def serve(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; those who are connected then are finished first."""
-    begin_logging(as_json=arguments.log_format == "json")
+    with logging_to_stderr(as_json=arguments.log_format == "json"):
+        return _checked_and_served(arguments)
+
+
+def _checked_and_served(arguments: argparse.Namespace) -> int:
     try:
         setup = _setup(arguments)
     except ValueError as error:
         complain(error)
         return EXIT_FAILED
     try:
-        bound = listening_socket(arguments.host, arguments.port)
+        ports = _Ports(*_bound(arguments))
     except OSError as error:
-        complain(f"port {arguments.port} of {arguments.host} cannot be listened on: {error.strerror}. Choose another")
+        complain(f"{error.filename} cannot be listened on: {error.strerror}. Choose another address, or port")
         return EXIT_FAILED
     load = commands.model_loader(argparse.Namespace(**{**vars(arguments), "words": True, "timings": setup.timings}))
     try:
-        asyncio.run(_serve(setup, bound, load))
+        asyncio.run(_serve(setup, ports, load))
     except asyncio.CancelledError as error:
         raise KeyboardInterrupt from error
     return EXIT_OK
@@ -94,15 +108,29 @@ def _setup(arguments: argparse.Namespace) -> _Setup:
         trusted_proxies=arguments.trusted_proxies,
     )
     timings = arguments.timings if isinstance(arguments.timings, Timings) else Timings(time.perf_counter)
-    defaults = replace(streaming_options(arguments, commands.LIVE), backlog_s=asked.queue_s)
+    defaults = streaming_options(arguments, commands.LIVE)
     access = Access(read_tokens(arguments.token_file), arguments.allow_origin, time.monotonic)
     return _Setup(asked, defaults, access, transport, timings, arguments.batch_size)
 
 
-async def _serve(setup: _Setup, bound: socket.socket, load: Callable[[], ServedModel]) -> None:
+def _bound(arguments: argparse.Namespace) -> Iterator[socket.socket]:
+    yield _listening(arguments.host, arguments.port)
+    if arguments.wyoming_port is not None:
+        # Wyoming knows no tokens: beyond this machine it is only for those who want none.
+        yield _listening(arguments.host if arguments.no_token else "127.0.0.1", arguments.wyoming_port)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return listening_socket(host, port)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"port {port} of {host}") from error
+
+
+async def _serve(setup: _Setup, ports: _Ports, load: Callable[[], ServedModel]) -> None:
     stop, room = asyncio.Event(), WaitingRoom()
     with stop_on_signals(stop):
-        async with served(room, bound, setup.transport):
+        async with served(room, ports.web, setup.transport):
             model = await _unless(stop, _in_thread(load))
             if model is None:
                 return
@@ -110,11 +138,22 @@ async def _serve(setup: _Setup, bound: socket.socket, load: Callable[[], ServedM
                 await _warm_up(service)
                 server = SpeechServer(service, ModelInfo(model.name, model.languages), setup.limits, setup.defaults)
                 room.app = make_app(server, setup.access, setup.timings)
-                _announce(model, bound, setup)
-                await stop.wait()
-                _log.info("ending: %d streams are finished first", server.n_streams)
-                await server.drain()
-                await server.aclose()
+                async with _wyoming(server, ports):
+                    _announce(model, ports.web, setup)
+                    await stop.wait()
+                    _log.info("ending: %d streams are finished first", server.n_streams)
+                    await server.drain()
+                    await server.aclose()
+
+
+@asynccontextmanager
+async def _wyoming(server: SpeechServer, ports: _Ports) -> AsyncIterator[None]:
+    if ports.wyoming is None:
+        yield
+        return
+    async with wyoming_served(server, ports.wyoming):
+        _log.info("serving Wyoming at tcp://%s:%d", *ports.wyoming.getsockname()[:2])
+        yield
 
 
 def _announce(model: ServedModel, bound: socket.socket, setup: _Setup) -> None:

@@ -126,10 +126,8 @@ def test_the_flush_of_somebody_else_is_not_told() -> None:
     assert [] == made().receive_event(happened(Flushed("stalled", 3.0)))
 
 
-def test_the_end_of_an_utterance_is_told_once_and_not_while_somebody_speaks() -> None:
+def test_the_end_of_an_utterance_is_told_once() -> None:
     protocol = made("interim_results=true&utterance_end_ms=1000")
-    protocol.receive_event(happened(SpeechStarted(1, 1.0)))
-    assert [] == protocol.receive_event(status(9.0))
 
     protocol.receive_event(final(words=WORDS))
     early = protocol.receive_event(status(2.4))
@@ -139,6 +137,24 @@ def test_the_end_of_an_utterance_is_told_once_and_not_while_somebody_speaks() ->
     assert [] == early
     assert [{"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": 1.5}] == due
     assert [] == again
+
+
+def test_no_utterance_ends_while_somebody_speaks() -> None:
+    protocol = made("interim_results=true&utterance_end_ms=1000")
+    protocol.receive_event(final(words=WORDS))
+    protocol.receive_event(happened(SpeechStarted(2, 2.0)))
+
+    assert [] == protocol.receive_event(status(9.0))
+
+
+def test_the_end_of_an_utterance_that_is_late_is_told_behind_its_text() -> None:
+    protocol = made("interim_results=true&utterance_end_ms=1000")
+    protocol.receive_event(happened(SpeechStarted(1, 1.0)))
+    protocol.receive_event(status(9.0))
+
+    kinds = [message["type"] for message in read(protocol.receive_event(final(words=WORDS)))]
+
+    assert ["Results", "UtteranceEnd"] == kinds
 
 
 def test_lost_audio_and_lost_text_are_told() -> None:

@@ -111,20 +111,30 @@ def test_segments_are_the_completed_ones_and_the_open_one() -> None:
     protocol = made()
 
     (shown,) = told(protocol, partial("Ask| no", 1, 1.0, 1.5))
-    (completed,) = told(protocol, final("Ask not,", 1, 1.0, 1.75))
+    (last_look, completed) = told(protocol, final("Ask not,", 1, 1.0, 1.75))
     (more,) = told(protocol, partial("what", 2, 2.0, 2.25))
 
     assert {"start": "1.000", "end": "1.500", "text": " Ask no", "completed": False} == shown["segments"][0]
+    assert [(" Ask not,", False)] == texts(last_look)
     assert [(" Ask not,", True)] == texts(completed)
     assert [(" Ask not,", True), (" what", False)] == texts(more)
     assert {"me"} == {message["uid"] for message in (shown, completed, more)}
+
+
+def test_a_final_that_was_shown_is_not_shown_again() -> None:
+    protocol = made()
+    told(protocol, partial("Ask not,"))
+
+    (message,) = told(protocol, final("Ask not,"))
+
+    assert [(" Ask not,", True)] == texts(message)
 
 
 def test_only_the_last_completed_segments_are_repeated() -> None:
     protocol = made(send_last_n_segments=2)
 
     for number in range(1, 5):
-        (message,) = told(protocol, final(f"{number}", number))
+        *_, message = told(protocol, final(f"{number}", number))
 
     assert [(" 3", True), (" 4", True)] == texts(message)
 
@@ -132,7 +142,8 @@ def test_only_the_last_completed_segments_are_repeated() -> None:
 def test_a_client_that_wants_no_completed_segments_gets_the_open_one() -> None:
     protocol = made(send_last_n_segments=0)
 
-    assert [] == told(protocol, final("one", 1))
+    (last_look,) = told(protocol, final("one", 1))
+    assert [(" one", False)] == texts(last_look)
     (message,) = told(protocol, partial("two", 2))
     assert [(" two", False)] == texts(message)
 
@@ -141,7 +152,7 @@ def test_the_final_of_one_utterance_leaves_the_next_one_open() -> None:
     protocol = made()
     told(protocol, partial("two", 2, 2.0, 2.5))
 
-    (message,) = told(protocol, final("one", 1))
+    *_, message = told(protocol, final("one", 1))
 
     assert [(" one", True), (" two", False)] == texts(message)
 
@@ -157,8 +168,8 @@ def test_what_was_shown_is_taken_back() -> None:
 
 
 def test_words_are_told_where_they_are_asked_for() -> None:
-    (with_words,) = told(made(word_timestamps=True), final(words=WORDS))
-    (without,) = told(made(), final(words=WORDS))
+    *_, with_words = told(made(word_timestamps=True), final(words=WORDS))
+    *_, without = told(made(), final(words=WORDS))
 
     assert {"word": " Ask", "start": "1.000", "end": "1.250", "probability": 0.9} == with_words["segments"][0]["words"][
         0
@@ -180,7 +191,10 @@ def test_a_language_that_was_heard_is_told_when_it_changes() -> None:
 
 
 def test_a_language_that_was_given_is_not_told() -> None:
-    assert 1 == len(told(made(), final("a", language="en", language_prob=None)))
+    assert ["segments", "segments"] == [
+        next(key for key in message if key != "uid")
+        for message in told(made(), final("a", language="en", language_prob=None))
+    ]
 
 
 @pytest.mark.parametrize(

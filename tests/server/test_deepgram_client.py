@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import wave
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -67,6 +69,25 @@ def test_a_stream_is_transcribed_and_closed_with_its_metadata() -> None:
     assert isinstance(metadata, ListenV1Metadata)
     assert metadata.duration == pytest.approx(len(pcm([10, 20, LONG_PAUSE, 30])) / 32_000, abs=0.001)
     assert {result.metadata.request_id for result in results} == {metadata.request_id}
+
+
+def test_a_wav_file_needs_no_query() -> None:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, 16_000, 0, "NONE", ""))
+        sound.writeframes(pcm([10, 20]))
+
+    async def talk() -> list[Any]:
+        async with running_server() as running, listening(running, model="nova-3") as connection:
+            for at in range(0, len(file.getvalue()), 30):
+                await connection.send_media(file.getvalue()[at : at + 30])
+            await connection.send_close_stream()
+            return [message async for message in connection]
+
+    result, metadata = asyncio.run(talk())
+
+    assert transcript(result) == "10 20"
+    assert (metadata.channels, metadata.duration) == (1, pytest.approx(len(pcm([10, 20])) / 32_000, abs=0.001))
 
 
 def test_finalize_is_answered_with_all_that_was_said() -> None:

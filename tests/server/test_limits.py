@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Sequence
 
 import pytest
-from fakes import LONG_PAUSE, ReadingModel
+from fakes import LONG_PAUSE, HeldModel
 from fakes_server import Message, pcm, running_server, texts, until, until_closed
 from websockets.asyncio.client import ClientConnection
 
-from engine.events import DecodeJob, Hypothesis
 from ui.server.limits import Limits, refusal_of_another
 
 
@@ -62,19 +60,6 @@ def test_admission_goes_by_the_load(n_streams: int, busy: float, lag_s: float, i
 
     assert is_refused == (refusal is not None)
     assert refusal is None or (refusal.retry_after_s is not None and "try again" in refusal.message)
-
-
-class HeldModel(ReadingModel):
-    """Reads nothing until it is let go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.was_asked, self.go = threading.Event(), threading.Event()
-
-    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
-        self.was_asked.set()
-        assert self.go.wait(10)
-        return super().decode(jobs)
 
 
 def test_a_big_message_is_refused_by_name_and_one_as_big_as_may_be_is_not() -> None:

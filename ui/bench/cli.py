@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 from ui.bench.programs import PEERS
+from ui.bench.streaming.cli import add_streaming
 
 _Commands = argparse._SubParsersAction  # argparse has no public name for it
-_AUDIO = Path(os.environ.get("MAX_WHISPER_AUDIO", Path(__file__).parents[3] / "shared" / "audio" / "dev"))
+AUDIO = Path(os.environ.get("MAX_WHISPER_AUDIO", Path(__file__).parents[3] / "shared" / "audio" / "dev"))
 
 
 def add_bench(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -17,6 +18,11 @@ def add_bench(commands: _Commands[argparse.ArgumentParser]) -> None:
     purpose = "measure, side by side with other programs"
     bench = commands.add_parser("bench", help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
     kinds = bench.add_subparsers(dest="kind", required=True, metavar="KIND")
+    _add_offline(kinds)
+    add_streaming(kinds, AUDIO)
+
+
+def _add_offline(kinds: _Commands[argparse.ArgumentParser]) -> None:
     offline = kinds.add_parser(
         "offline",
         help="whole recordings: words right, speed, start, memory",
@@ -30,7 +36,7 @@ def add_bench(commands: _Commands[argparse.ArgumentParser]) -> None:
     offline.add_argument(
         "--peers", type=_peers, default=tuple(PEERS), metavar="NAME,…", help=f"which, of {names} (all); '' for none"
     )
-    offline.add_argument("--audio", type=Path, default=_AUDIO, metavar="FOLDER", help="has manifest.csv and long/")
+    offline.add_argument("--audio", type=Path, default=AUDIO, metavar="FOLDER", help="has manifest.csv and long/")
     offline.add_argument("--only", default="", metavar="TEXT", help="the recordings with TEXT in their name")
     offline.add_argument("--cold", action="store_true", help="compile once more, in a folder thrown away: minutes")
     offline.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")

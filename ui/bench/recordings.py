@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ui.demo import sample_folder
-from ui.report import read_script, word_errors
+from ui.scoring.scripts import read_script
+from ui.scoring.words import word_errors
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from ui.bench.peers.environment import PeerError, clean_variables, environment
@@ -42,7 +43,8 @@ def command_of(program: Program, weights: str, n_threads: int) -> list[str]:
     """
     settings = json.dumps({"weights": weights, "n_threads": n_threads, **program.settings})
     if not program.requirements:
-        return [sys.executable, "-m", f"ui.bench.{program.worker.stem}", settings]
+        module = program.worker.relative_to(Path(__file__).parents[2]).with_suffix("")
+        return [sys.executable, "-m", ".".join(module.parts), settings]
     # -I keeps the worker's folder, and ours, off the front of its path.
     return [str(environment(program.requirements)), "-I", str(program.worker), settings]
 

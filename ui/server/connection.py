@@ -13,9 +13,6 @@ from ui.server.sockets import ClientSocket, DisconnectedError
 
 _log = logging.getLogger(__name__)
 
-_GRACE_S = 10.0
-"""How long a close may take before the connection is cut."""
-
 
 class Connection:
     """A socket and the session it serves.
@@ -94,7 +91,7 @@ class Connection:
 
     async def _cut_after_close(self) -> None:
         await self.outbox.closing.wait()
-        await asyncio.sleep(_GRACE_S)
+        await asyncio.sleep(self._limits.close_s)
         self._socket.abort()
 
     async def _watch_outbox(self) -> None:

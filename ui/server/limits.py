@@ -26,6 +26,7 @@ class Limits:
         outbox_bytes: how much may wait for a client that reads slowly.
         resume_s: how long a client that was cut off may stay away.
         drain_s: how long running utterances may take when the server ends.
+        close_s: how long a client may take to read what is sent before a close; then it is cut off.
     """
 
     streams: int = 32
@@ -38,6 +39,7 @@ class Limits:
     outbox_bytes: int = 2**20
     resume_s: float = 60.0
     drain_s: float = 30.0
+    close_s: float = 10.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

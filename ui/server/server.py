@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.options import StreamingOptions
 from engine.service import ModelService
@@ -70,7 +70,7 @@ class SpeechServer:
         self.service = service
         self.model = model
         self.limits = limits
-        self.defaults = defaults
+        self.defaults = replace(defaults, backlog_s=limits.queue_s)
         self.meters = Meters()
         self._held: dict[str, _Held] = {}
         self._n_uploads = 0
@@ -162,9 +162,12 @@ class SpeechServer:
         self._is_draining = True
         for held in self._held.values():
             held.session.end(_DRAINING)
-        waits = [asyncio.create_task(held.session.wait_told()) for held in self._held.values()]
-        if waits:
-            await asyncio.wait(waits, timeout=self.limits.drain_s)
+        ends = [asyncio.create_task(held.session.wait_told()) for held in self._held.values()]
+        if ends:
+            await asyncio.wait(ends, timeout=self.limits.drain_s)
+        goodbyes = [asyncio.create_task(held.connection.gone.wait()) for held in self._held.values() if held.connection]
+        if goodbyes:
+            await asyncio.wait(goodbyes, timeout=min(self.limits.drain_s, self.limits.close_s))
 
     async def aclose(self) -> None:
         """Give up every session."""

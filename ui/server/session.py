@@ -30,6 +30,7 @@ from ui.server.protocols.protocol import (
     Skip,
     StreamProtocol,
 )
+from ui.server.protocols.reading import close_reason
 
 _CLOSE_CODES: dict[RefusalKind, int] = {
     "busy": 1013,
@@ -256,4 +257,4 @@ def refusal_letters(protocol: StreamProtocol, refusal: Refusal) -> list[Letter]:
                 return [*letters, command]
             case _:
                 raise AssertionError(f"a refusal is messages and a close, not {command}")
-    return [*letters, Close(_CLOSE_CODES[refusal.kind], refusal.message[:100])]
+    return [*letters, Close(_CLOSE_CODES[refusal.kind], close_reason(refusal.message))]

@@ -93,7 +93,7 @@ async def wyoming_served(server: SpeechServer, bound: socket.socket) -> AsyncIte
 
 def _opening(server: SpeechServer) -> Opening:
     return Opening(
-        path="",
+        path="wyoming",
         query={},
         headers={},
         subprotocols=(),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, assert_never
 from uuid import NAMESPACE_URL, uuid5
 
@@ -25,11 +24,10 @@ from engine.events import (
     Status,
     TimedEvent,
 )
-from stream.raw import duration_s
+from ui.server.protocols.deepgram_audio import IncomingAudio
 from ui.server.protocols.deepgram_configure import configured
 from ui.server.protocols.deepgram_query import read_query
 from ui.server.protocols.protocol import (
-    Audio,
     BadOpeningError,
     Close,
     Command,
@@ -75,12 +73,12 @@ class Deepgram:
             raise bad_request(str(error), opening.stream_id) from None
         self._opening = opening
         self._options = self._listening.options
-        self._n_bytes = 0
-        self._digest = sha256()
+        self._audio = IncomingAudio(self._listening.format)
         self._open: dict[int, float] = {}
         self._n_flushes = 0
         self._held: dict[str, Any] | None = None
         self._last_word_end_s: float | None = None
+        self._now_s = 0.0
 
     def open(self) -> list[Command]:
         """Return the options that the query asks for."""
@@ -92,9 +90,10 @@ class Deepgram:
             return self._receive_control(message)
         if not message:  # how clients said CloseStream before there was one
             return [End()]
-        self._n_bytes += len(message)
-        self._digest.update(message)
-        return [Audio(message, self._listening.format)]
+        try:
+            return [*self._audio.receive(message)]
+        except ValueError as error:
+            return [Send(_error("DATA-0000", str(error))), Close(1008, close_reason(f"DATA-0000: {error}"))]
 
     def receive_event(self, timed: TimedEvent) -> list[str | bytes]:
         """Return what the client is told about an event."""
@@ -109,7 +108,8 @@ class Deepgram:
             case Flushed():
                 return self._flushed(event)
             case Status():
-                return self._silence(event.now_s)
+                self._now_s = event.now_s
+                return self._silence()
             case AudioDropped() | DecodeFailed() | SpeechStopped():
                 return self._trouble(event)
             case _:
@@ -170,7 +170,7 @@ class Deepgram:
         results = self._results(event.start_s, event.end_s, text, words)
         results["speech_final"] = self._listening.tells_ends and not self._goes_on(event)
         if not self._n_flushes:
-            return [json.dumps(results)]
+            return [json.dumps(results), *self._silence()]
         held, self._held = self._held, results
         return [] if held is None else [json.dumps(held)]
 
@@ -195,12 +195,13 @@ class Deepgram:
         self._n_flushes -= 1
         results = self._held or self._results(event.at_s, event.at_s)
         self._held = None
-        return [json.dumps({**results, "speech_final": self._listening.tells_ends, "from_finalize": True})]
+        results = {**results, "speech_final": self._listening.tells_ends, "from_finalize": True}
+        return [json.dumps(results), *self._silence()]
 
-    def _silence(self, now_s: float) -> list[str | bytes]:
+    def _silence(self) -> list[str | bytes]:
         """How long it is since the last word, if that is to be told and nobody speaks."""
         last, wanted_s = self._last_word_end_s, self._listening.utterance_end_s
-        if last is None or wanted_s is None or self._open or self._held or now_s - last < wanted_s:
+        if last is None or wanted_s is None or self._open or self._held or self._now_s - last < wanted_s:
             return []
         self._last_word_end_s = None
         return [json.dumps({"type": "UtteranceEnd", "channel": _CHANNEL, "last_word_end": round(last, 3)})]
@@ -235,10 +236,10 @@ class Deepgram:
             "type": "Metadata",
             "transaction_key": "deprecated",
             "request_id": self._opening.stream_id,
-            "sha256": self._digest.hexdigest(),
+            "sha256": self._audio.sha256,
             "created": self._opening.opened_at,
-            "duration": round(duration_s(self._n_bytes, self._listening.format), 3),
-            "channels": self._listening.format.channels,
+            "duration": round(self._audio.duration_s, 3),
+            "channels": self._audio.channels,
             "models": [self._model_uuid()],
             "model_info": {self._model_uuid(): info},
         }

@@ -28,7 +28,7 @@ class Listening:
     """How one client wants to be served.
 
     Attributes:
-        format: of its audio.
+        format: of its audio; None where it is a WAV file, which says so itself.
         options: of its stream.
         shows_interim: whether it is told the text of an open utterance.
         tells_ends: whether a result says that the speaker stopped (``speech_final``).
@@ -36,7 +36,7 @@ class Listening:
         utterance_end_s: silence after the last word until it is told so, in seconds; None where it is not.
     """
 
-    format: AudioFormat
+    format: AudioFormat | None
     options: StreamingOptions
     shows_interim: bool
     tells_ends: bool
@@ -101,11 +101,13 @@ class _Query:
         return int(value)
 
 
-def _audio_format(query: _Query) -> AudioFormat:
+def _audio_format(query: _Query) -> AudioFormat | None:
     encoding = query.text("encoding")
+    if not encoding:
+        return None
     if encoding not in _ENCODINGS:
         known = ", ".join(_ENCODINGS)
-        raise ValueError(f"encoding must be given, one of {known}; got {shown(encoding) if encoding else 'none'}")
+        raise ValueError(f"encoding must be one of {known}, or left out for a WAV file; got {shown(encoding)}")
     channels = query.integer("channels", 1)
     if channels not in {1, 2}:
         raise ValueError(f"channels must be 1 or 2, got {channels}; two are mixed")

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from engine.config import WITHOUT_SPACES
 from engine.events import Discarded, Final, Token
-from engine.tokenizer import WITHOUT_SPACES
 
 _BOUND_SLACK_S = 0.05
 """An utterance that begins so little before a commit belongs behind it: a resampler holds the last samples back."""

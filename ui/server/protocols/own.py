@@ -26,6 +26,7 @@ from ui.server.protocols.protocol import (
     Send,
     Skip,
 )
+from ui.server.protocols.reading import read_object, shown
 
 SUBPROTOCOL = "max-whisper.v1"
 _MOST_KEPT = 2_000
@@ -120,7 +121,7 @@ class OwnProtocol:
     def _requested(self, fields: Mapping[str, Any]) -> list[Command]:
         kind = fields.get("kind")
         if not isinstance(kind, str) or kind not in _REQUESTS:
-            raise BadRequestError(f"kind must be one of {', '.join(_REQUESTS)}, got {str(kind)[:40]!r}")
+            raise BadRequestError(f"kind must be one of {', '.join(_REQUESTS)}, got {shown(kind)}")
         return _REQUESTS[kind](self, fields)
 
     def _configure(self, fields: Mapping[str, Any]) -> list[Command]:
@@ -136,7 +137,7 @@ class OwnProtocol:
     def _gap(self, fields: Mapping[str, Any]) -> list[Command]:
         n_frames, longest = fields.get("samples"), int(_LONGEST_GAP_S * self._format.rate)
         if not isinstance(n_frames, int) or isinstance(n_frames, bool) or not 0 < n_frames <= longest:
-            raise BadRequestError(f"samples must be a whole number from 1 to {longest}, got {str(n_frames)[:40]}")
+            raise BadRequestError(f"samples must be a whole number from 1 to {longest}, got {shown(n_frames)}")
         self._n_bytes += n_frames * self._format.frame_bytes
         return [Skip(n_frames / self._format.rate)]
 
@@ -161,12 +162,9 @@ _REQUESTS: dict[str, _Request] = {
 
 def _parsed(message: str) -> Mapping[str, Any]:
     try:
-        fields = json.loads(message)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise BadRequestError("a text message must be a JSON object; sound goes into binary messages")
-    return fields
+        return read_object(message)
+    except ValueError as error:
+        raise BadRequestError(f"{error}; a text message is a JSON object, and sound goes into binary ones") from error
 
 
 def _error(code: str, message: str, **more: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from engine.options import StreamingOptions
 from stream.raw import AudioFormat, SampleEncoding
+from ui.server.protocols.reading import shown
 
 _LONGEST_TEXT = 2_000
 _MOST_WORDS = 500
@@ -37,7 +38,7 @@ def requested_format(query: Mapping[str, Sequence[str]]) -> AudioFormat:
 def _whole(given: Mapping[str, str], name: str, usual: int) -> int:
     text = given.get(name, str(usual))
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise BadRequestError(f"{name} must be a whole number, got {text[:20]!r}")
+        raise BadRequestError(f"{name} must be a whole number, got {shown(text)}")
     return int(text)
 
 
@@ -64,7 +65,7 @@ def configured(options: StreamingOptions, fields: Mapping[str, object], language
     """
     unknown = fields.keys() - {"kind"} - _DECODING.keys() - _STREAMING.keys() - _GATE.keys()
     if unknown:
-        raise BadRequestError(f"configure has no field {min(unknown)[:40]!r}")
+        raise BadRequestError(f"configure has no field {shown(min(unknown))}")
     decoding, streaming, gate = (_checked(checks, fields) for checks in (_DECODING, _STREAMING, _GATE))
     _check_languages(decoding, languages)
     try:
@@ -85,14 +86,14 @@ def _checked(checks: Mapping[str, _Check], fields: Mapping[str, object]) -> dict
 def _check_languages(decoding: Mapping[str, Any], known: Sequence[str]) -> None:
     for code in (*decoding.get("languages", ()), *filter(None, [decoding.get("language")])):
         if code not in known:
-            raise BadRequestError(f"the model does not know the language {code[:40]!r}; it knows {', '.join(known)}")
+            raise BadRequestError(f"the model does not know the language {shown(code)}; it knows {', '.join(known)}")
     if decoding.get("translate") and len(known) == 1:
         raise BadRequestError("the model knows English alone, and cannot translate")
 
 
 def _boolean(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise BadRequestError(f"{name} must be true or false, got {str(value)[:40]!r}")
+        raise BadRequestError(f"{name} must be true or false, got {shown(value)}")
     return value
 
 
@@ -118,7 +119,7 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
 
 def _milliseconds(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 10_000:
-        raise BadRequestError(f"{name} must be a whole number of milliseconds from 0 to 10000, got {str(value)[:40]}")
+        raise BadRequestError(f"{name} must be a whole number of milliseconds from 0 to 10000, got {shown(value)}")
     return value
 
 

@@ -54,6 +54,7 @@ class WhisperLive:
         self._completed: deque[dict[str, Any]] = deque()
         self._open: dict[str, Any] | None = None
         self._open_id = 0
+        self._shown = ""
         self._language = ""
 
     def open(self) -> list[Command]:
@@ -77,7 +78,7 @@ class WhisperLive:
             case Partial():
                 self._open_id = event.utterance_id
                 self._open = self._segment(event.stable + event.unstable, event.start_s, event.end_s)
-                return [self._segments()]
+                return [self._segments(self._open)]
             case Final():
                 return self._final(event)
             case Discarded():
@@ -129,14 +130,18 @@ class WhisperLive:
         return [Send(self._status("ERROR", message)), Close(1008, close_reason(message))]
 
     def _final(self, event: Final) -> list[str | bytes]:
-        segment = self._segment(event.text, event.start_s, event.end_s, is_completed=True)
+        segment = self._segment(event.text, event.start_s, event.end_s)
+        messages = [*self._heard_language(event), *self._last_look(segment)]
         if self._wanted is not None and self._wanted.options.decoding.words:
             segment["words"] = [_word(word) for word in event.words]
-        self._completed.append(segment)
+        self._completed.append({**segment, "completed": True})
         if self._open_id <= event.utterance_id:
             self._open = None
-        heard = [] if self._completed.maxlen == 0 else [self._segments()]
-        return [*self._heard_language(event), *heard]
+        return messages if self._completed.maxlen == 0 else [*messages, self._segments(self._open)]
+
+    def _last_look(self, segment: dict[str, Any]) -> list[str | bytes]:
+        """Show the final as the open segment first: at its end, the client takes for new what it last saw open."""
+        return [] if segment["text"] == self._shown else [self._segments(segment)]
 
     def _heard_language(self, event: Final) -> list[str | bytes]:
         if event.language_prob is None or event.language_prob <= _SURE or event.language == self._language:
@@ -148,21 +153,23 @@ class WhisperLive:
         """Take back what was shown: the client keeps the last open segment until another one comes."""
         if self._open is None or self._open_id != event.utterance_id:
             return []
-        self._open["text"] = ""
-        told = self._segments()
-        self._open = None
-        return [told]
+        taken_back, self._open = {**self._open, "text": ""}, None
+        return [self._segments(taken_back)]
 
-    def _segments(self) -> str:
-        return self._message(segments=[*self._completed, *([] if self._open is None else [self._open])])
+    def _segments(self, open_one: dict[str, Any] | None) -> str:
+        """The last completed ones, and the one that is open, if there is one."""
+        if open_one is None:
+            return self._message(segments=[*self._completed])
+        self._shown = open_one["text"]
+        return self._message(segments=[*self._completed, open_one])
 
-    def _segment(self, text: str, start_s: float, end_s: float, *, is_completed: bool = False) -> dict[str, Any]:
+    def _segment(self, text: str, start_s: float, end_s: float) -> dict[str, Any]:
         # The client joins texts without a space between them, and leaves out one that equals the one before, stripped.
         return {
             "start": f"{start_s:.3f}",
             "end": f"{end_s:.3f}",
             "text": f" {text.strip()}",
-            "completed": is_completed,
+            "completed": False,
         }
 
     def _status(self, status: str, message: str) -> str:

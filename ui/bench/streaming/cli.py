@@ -1,0 +1,100 @@
+"""The command line of ``max-whisper bench streaming``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ui.bench.streaming.programs import PEERS
+
+_SETS = ("long", "stream", "timit", "short", "nonspeech")
+_CLOCKS = ("virtual", "wall")
+
+_FIGURES = """\
+what is measured, of every program by the same code from what a reader saw:
+  finals, stable, first shown   word error rate, after Whisper's normaliser, of the last text; of what each place held
+                                when it was first stable; of what it held first
+  delays                        from the end of a word in the audio to its first appearance, and to that in stable or
+                                final text; of finals, from the end of the last word.  Of words that are never shown, or
+                                written otherwise (25), there is none: "of words" says of how many there is
+  changed                       words that were shown and later changed or taken away; case and punctuation are none
+  stable changed by finals      the same of words that were stable when the final came
+  stable taken back before      the same before the final: should be 0
+  lost to guards                words in the audio of utterances that were discarded
+  made up                       words of finals in which nothing of what was said is; where nothing is said, all of them
+  p50 – hangover                what finals cost beyond the silence that our gate waits for
+  compute, CPU s per s          seconds in which the model worked, and processor seconds of the whole program, for each
+                                second of audio
+  peak MiB                      the most memory of a process begun for this program and setting
+
+sets: long (talks), stream (speech between silence, noise and music), timit (clips timed by hand, joined), short (other
+clips, joined), nonspeech (silence, noise, music).
+
+clocks: virtual counts audio and the seconds that decoding really took, so minutes of audio take seconds; wall is the
+whole program at the speed of speech.
+"""
+
+
+def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], audio: Path) -> None:
+    """Add the command; ``audio`` is the folder it reads unless one is given."""
+    streaming = kinds.add_parser(
+        "streaming",
+        help="live text: delay of words, steadiness, words right",
+        description="Recordings as if they were spoken now, through the path that a microphone takes.",
+        epilog=_FIGURES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    streaming.add_argument("--quick", action="store_true", help="a part of each set, by the virtual clock: minutes")
+    streaming.add_argument("--model", default="tiny.en", metavar="NAME", help="the weights (tiny.en)")
+    streaming.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="cpu", help="where ours runs (cpu)")
+    clocks = f"of {', '.join(_CLOCKS)}, see below (both; virtual with --quick)"
+    streaming.add_argument("--clock", type=_one_or_more(_CLOCKS), metavar="NAME,…", help=clocks)
+    streaming.add_argument(
+        "--sets", type=_one_or_more(_SETS), default=_SETS, metavar="NAME,…", help=f"of {', '.join(_SETS)} (all)"
+    )
+    peers = f"by the wall clock, of {', '.join(PEERS)} (all; '' for none)"
+    streaming.add_argument(
+        "--peers", type=_one_or_more(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers
+    )
+    streaming.add_argument(
+        "--vary",
+        type=_vary,
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE,…",
+        help="an option of streams, as step_s or gate.hangover_ms: a run for each value, or each combination of them",
+    )
+    blocks = "virtual clock: the microphone gives so much sound at a time, 20 to 100 (100)"
+    streaming.add_argument("--block-ms", type=_block_ms, default=100, metavar="MS", help=blocks)
+    streaming.add_argument(
+        "--audio", type=Path, default=audio, metavar="FOLDER", help="has manifest.csv; else the sample is heard"
+    )
+    plot = "draw delay against word errors there, as SVG"
+    streaming.add_argument("--plot", type=Path, metavar="FILE", help=plot)
+    streaming.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every trace there")
+
+
+def _one_or_more(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return what reads a list of ``names``."""
+
+    def read(text: str) -> tuple[str, ...]:
+        found = tuple(name for name in text.split(",") if name)
+        unknown = [name for name in found if name not in names]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(names)}")
+        return found
+
+    return read
+
+
+def _vary(text: str) -> tuple[str, tuple[str, ...]]:
+    from ui.bench.streaming.settings import parse_vary
+
+    return parse_vary(text)
+
+
+def _block_ms(text: str) -> int:
+    if not text.isdecimal() or not 20 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 20 to 100, got {text}")
+    return int(text)
