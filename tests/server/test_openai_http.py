@@ -7,17 +7,16 @@ import io
 import json
 import threading
 import wave
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import openai
 import pytest
 from fakes import LONG_PAUSE, ReadingModel, speech
-from fakes_server import Running, running_server
-from openai import AsyncOpenAI
+from fakes_server import running_server
 from openai.types.audio import TranscriptionTextDeltaEvent, TranscriptionTextDoneEvent
 from openai_client import assert_known
+from openai_sdk import sdk
 
 from engine.events import DecodeJob, Hypothesis
 from ui.server.limits import Limits
@@ -35,12 +34,6 @@ def wav(words: Sequence[int]) -> tuple[str, bytes]:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(speech(words).tobytes())
     return "numbers.wav", written.getvalue()
-
-
-@asynccontextmanager
-async def sdk(running: Running) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(api_key="none", base_url=f"http://{running.address}/v1", max_retries=0) as client:
-        yield client
 
 
 def transcribed(words: Sequence[int], model: ReadingModel | None = None, **asked: Any) -> Any:
