@@ -210,7 +210,9 @@ def test_who_is_busy_says_so_and_when_to_try_again(open_page: OpenPage) -> None:
         with connect(f"ws://127.0.0.1:{server.port}/stream") as other:
             other.recv()
             page.click("start")
-            said = page.when("document.getElementById('notice').textContent")
+            page.when("document.body.dataset.cutOff === 'true'")
+            said = page.run("document.getElementById('notice').textContent")
+        assert "Waiting" == page.run("document.getElementById('state').textContent")
         assert "busy" in said
         assert "tried again in" in said
 
@@ -288,11 +290,11 @@ CONTRASTS = """
 SAY = """
 import("./web/view.js").then(({ View }) => {
   const view = new View();
+  view.showPhase("listening", { kind: "link", state: "open", nTries: 0 });
   view.addLine({ kind: "final", start: 0, end: 2, text: "Good evening, and thank you all for coming." });
   view.addLine({ kind: "gap", start: 2, end: 3.5 });
   const partial = { utterance: 2, start: 4, end: 6, text: "Most of them came here", stable: "Most of them" };
   view.showTranscript({ partial, status: { now: 6, is_speech: true, lag: 0.4 }, settledS: 2 }, 6);
-  view.showPhase("listening", false);
   view.showMessage({ tone: "warning", text: "Nothing at all comes from the microphone." });
 })
 """
@@ -332,6 +334,7 @@ def test_the_keyboard_does_what_the_mouse_does(server: ServeProcess, open_page: 
         order.append(page.run("document.activeElement.id"))
 
     assert ["large", "theme", "help", "page", "start", "microphone"] == order
+    page.run("document.getElementById('page').focus()")
     page.press("t")
     assert "dark" == page.run("document.documentElement.dataset.theme")
     page.press("t")

@@ -1,16 +1,16 @@
 // What the page does: ties microphone, tape, connection and view together.
 
+import { offerLanguages, offerMicrophones } from "./choices.js";
 import { Connection } from "./connection.js";
-import { copy, download } from "./downloads.js";
+import { KeptFinals } from "./kept_finals.js";
 import { absenceMessage, linkMessage, microphoneMessage, refusalMessage } from "./messages.js";
 import { Microphone } from "./microphone.js";
-import { offerLanguages, offerMicrophones } from "./choices.js";
 import { remember, remembered, token } from "./preferences.js";
+import { Screen } from "./screen.js";
 import { Tape } from "./tape.js";
 import { apply, EMPTY } from "./transcript.js";
 import { View } from "./view.js";
 
-/** @typedef {import("./transcript.js").Final} Final */
 /** @typedef {import("./view.js").Phase} Phase */
 
 const MUTED_AFTER_BLOCKS = 100; // 5 s
@@ -19,10 +19,10 @@ const KEPT_S = 60; // so much of what was recorded is kept for a server that is 
 export class Captioner {
   #view = new View();
   #transcript = EMPTY;
-  /** @type {Final[]} */
-  #finals = [];
+  #finals = new KeptFinals();
   /** @type {Phase} */
   #phase = "idle";
+  /** @type {import("./connection.js").Link} */
   #link = { kind: "link", state: "ended", nTries: 0 };
   /** @type {Microphone | null} */
   #microphone = null;
@@ -30,15 +30,13 @@ export class Captioner {
   #tape = null;
   /** @type {Connection | null} */
   #connection = null;
-  /** @type {WakeLockSentinel | null} */
-  #wakeLock = null;
-  #isSaved = true;
+  #screen = new Screen();
   #isComplete = true; // all that was recorded has become text
   #nSilent = 0;
 
   /** Nothing would be lost if the page were closed. */
   get isSafeToLeave() {
-    return this.#phase === "idle" && this.#isSaved;
+    return this.#phase === "idle" && this.#finals.isSaved;
   }
 
   /** Ask for the microphone, then for a session. */
@@ -111,13 +109,12 @@ export class Captioner {
   async wake() {
     if (this.#phase !== "listening" || document.visibilityState !== "visible") return;
     await this.#microphone?.resume();
-    await this.#keepScreenOn();
+    await this.#screen.keepOn();
   }
 
   async copy() {
     try {
-      await copy(this.#finals);
-      this.#isSaved = true;
+      await this.#finals.copy();
       this.#view.showMessage({ tone: "note", text: "Copied." });
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
@@ -127,8 +124,7 @@ export class Captioner {
 
   /** @param {string} format */
   save(format) {
-    download(this.#finals, format, new Date());
-    this.#isSaved = true;
+    this.#finals.save(format, new Date());
   }
 
   /** The server did not answer before anything was asked of it, or it said why it will not. @param {string} reason */
@@ -187,7 +183,7 @@ export class Captioner {
     const [transcript, line] = apply(this.#transcript, event);
     this.#transcript = transcript;
     this.#connection?.settle(transcript.settledS);
-    if (line?.kind === "final") this.#keep(line);
+    if (line?.kind === "final") this.#finals.add(line);
     if (line) this.#view.addLine(line);
     this.#show();
   }
@@ -195,12 +191,6 @@ export class Captioner {
   #show() {
     const rate = this.#microphone?.rate ?? 1;
     this.#view.showTranscript(this.#transcript, (this.#tape?.end ?? 0) / rate);
-  }
-
-  /** @param {Final} final */
-  #keep(final) {
-    this.#finals.push(final);
-    this.#isSaved = false;
   }
 
   #receiveLink(link) {
@@ -217,6 +207,7 @@ export class Captioner {
     this.#isComplete = isComplete;
     this.#enter("idle");
     this.#view.showLevel(-Infinity);
+    this.#show();
     await this.#microphone?.stop();
   }
 
@@ -225,21 +216,12 @@ export class Captioner {
     this.#view.showMessage(refusalMessage(refusal));
   }
 
-  async #keepScreenOn() {
-    if (!navigator.wakeLock) return;
-    try {
-      this.#wakeLock = await navigator.wakeLock.request("screen");
-    } catch (error) {
-      if (!(error instanceof DOMException)) throw error; // the battery is low: the screen may sleep
-    }
-  }
-
   /** @param {Phase} phase */
   #enter(phase) {
     this.#phase = phase;
-    this.#view.showPhase(phase, this.#link.state === "cut" || (this.#link.state === "connecting" && this.#link.nTries > 0));
-    if (phase !== "listening") this.#wakeLock?.release();
-    else if (!this.#wakeLock || this.#wakeLock.released) this.#keepScreenOn();
+    this.#view.showPhase(phase, this.#link);
+    if (phase === "listening") this.#screen.keepOn();
+    else this.#screen.letSleep();
   }
 
   /** @param {unknown} error */

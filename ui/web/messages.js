@@ -60,15 +60,15 @@ export function absenceMessage(reason) {
 
 /**
  * How the connection is.
- * @param {{state: string, nTries?: number, isComplete?: boolean}} link
+ * @param {import("./connection.js").Link} link
  * @param {boolean} isRecording
  * @returns {Message | null} null: nothing to tell
  */
-export function linkMessage({ state, nTries = 0, isComplete = true }, isRecording) {
+export function linkMessage({ state, nTries, isComplete, isRefused }, isRecording) {
   if (state === "ended" && !isComplete && nTries > 0) {
     return { tone: "warning", text: "The server did not come back. What was said last is sent with the next Start." };
   }
-  if (state === "open" || state === "ended" || nTries === 0) return null;
+  if (state !== "cut" || isRefused) return null;
   if (!isRecording) return { tone: "warning", text: "The server does not answer. It is tried again by itself." };
   return { tone: "warning", text: "Cut off from the server. Recording goes on: the last minute is sent when it is back." };
 }
