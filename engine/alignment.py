@@ -65,16 +65,32 @@ def align_words(
     return join_punctuation(_without_pauses(words))
 
 
+def attended_positions(scores: NDArray[np.float32], n_tokens: int) -> NDArray[np.int64]:
+    """Return where the model looked when it wrote each of the last ``n_tokens`` text tokens, int64 (n_tokens,).
+
+    That is where the smoothed attention is strongest: AlignAtt (Papi et al. 2023, Simul-Whisper's reading of it).
+
+    Args:
+        scores: as for ``align_words``.
+        n_tokens: how many tokens stand between the prompt and the end.
+    """
+    positions: NDArray[np.int64] = _attention(scores)[-n_tokens - 2 : -2].argmax(axis=-1)
+    return positions
+
+
 def _token_boundaries(scores: NDArray[np.float32], n_rows: int) -> NDArray[np.float64]:
     """When each token begins, the end of the text included: seconds, float64 (n_rows,)."""
+    rows, positions = dynamic_time_warping(-_attention(scores)[-n_rows - 1 : -1])
+    return positions[np.flatnonzero(np.diff(rows, prepend=-1))].astype(np.float64) * POSITION_S
+
+
+def _attention(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where the successor of each row is heard: float32 (n_rows, n_positions), the heads smoothed and averaged."""
     attention = np.exp(scores - scores.max(axis=-1, keepdims=True))
     attention /= attention.sum(axis=-1, keepdims=True)
     weights = (attention - attention.mean(axis=1, keepdims=True)) / (attention.std(axis=1, keepdims=True) + 1e-9)
-    cost = -median_filter(weights, _MEDIAN_WIDTH).mean(axis=0)[
-        -n_rows - 1 : -1
-    ]  # a row tells where its successor is heard
-    rows, positions = dynamic_time_warping(cost)
-    return positions[np.flatnonzero(np.diff(rows, prepend=-1))].astype(np.float64) * POSITION_S
+    heads: NDArray[np.float32] = median_filter(weights, _MEDIAN_WIDTH).mean(axis=0)
+    return heads
 
 
 def _without_pauses(words: Sequence[WordTiming]) -> list[WordTiming]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+"""Languages written without spaces between words: whisper/tokenizer.py@c0d2f62, split_to_word_tokens."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelDimensions:

@@ -21,11 +21,32 @@ class Token:
         id: its number in the vocabulary.
         text: its bytes; a UTF-8 character may span several tokens.
         logprob: natural logarithm of its probability after the logit filters; 0 in a forced prefix.
+        attended_s: where in the audio the model looked when it wrote it, seconds from the start of the utterance; None
+            where that was not asked for.
     """
 
     id: int
     text: bytes
     logprob: float
+    attended_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadIn:
+    """What was said just before a job's utterance: heard once more with it, and its text given.
+
+    Attributes:
+        n_samples: how much of the job's audio is before its utterance.
+        ids: tokens of what is said in it.
+        language: what is spoken in it.
+    """
+
+    n_samples: int = 0
+    ids: tuple[int, ...] = ()
+    language: str = "en"
+
+
+NO_LEAD_IN = LeadIn()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,13 +55,16 @@ class DecodeJob:
 
     Attributes:
         utterance_id: the utterance it belongs to.
-        audio: int16 (n_samples,), a private copy.
+        audio: int16 (n_samples,), a private copy; that of the lead-in comes first.
         start_sample: where ``audio[0]`` lies in the stream.
         is_final: whether the hypothesis may become the utterance's final text.
         options: how it becomes text.
         context_s: seconds of audio context to encode; what exceeds the window is the window.
         prefix: ids the hypothesis must begin with: stable text is not taken back.  Empty for finals.
         draft: ids of the previous hypothesis behind the prefix, for the decoder to verify in one pass.
+        usual_language: what was spoken before; heard where it is not clear that it is another.  Empty at first.
+        lead_in: what was said before; the hypothesis leaves it out, and its times begin behind it.
+        wants_attention: whether the hypothesis is to tell where the model looked for each token.
         previous: ids of the text before, timestamps included; as much of its end as fits stands before the text.
     """
 
@@ -52,6 +76,9 @@ class DecodeJob:
     context_s: float = 30.0
     prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
+    usual_language: str = ""
+    lead_in: LeadIn = NO_LEAD_IN
+    wants_attention: bool = False
     previous: tuple[int, ...] = ()
 
     @property
@@ -69,7 +96,7 @@ class Hypothesis:
         no_speech_prob: P(<|nospeech|>) at the SOT position, 0 … 1.
         avg_logprob: mean log-probability over the tokens behind the prefix and the closing <|endoftext|>.
         language: what is spoken, as it was given or heard.
-        words: when each was said, seconds from the start of the job; empty where that was not asked for.
+        words: when each was said, seconds from the start of the utterance; empty where that was not asked for.
         language_prob: how probable the language is, 0 … 1; None where it was given.
         segments: the text cut at its timestamps, times from the start of the job; one for all of it without.
         rest: what was begun behind the segments and not ended; None where they are all.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 from engine.alignment import WordTiming
-from engine.events import Hypothesis, Token
-from engine.options import DecodingOptions
+from engine.events import DecodeJob, Hypothesis, LeadIn, Token
 from engine.recognition import Recognized
 from engine.segments import CutText, Piece, Segment, cut_at_timestamps, words_by_segment
 from engine.tokenizer import Tokenizer
+from stream.audio import seconds
 
 
 class HypothesisMaker:
@@ -23,27 +24,44 @@ class HypothesisMaker:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
 
-    def hypothesis(
-        self, found: Recognized, options: DecodingOptions, prefix: tuple[int, ...], duration_s: float
-    ) -> Hypothesis:
-        """Return what was ``found`` behind ``prefix`` in a window of ``duration_s`` seconds of audio."""
-        tokens = [self._token(id, 0.0) for id in prefix]
-        tokens += map(self._token, found.decoded.ids, found.decoded.logprobs)
-        cut = cut_at_timestamps([*prefix, *found.decoded.ids], self._tokenizer.first_timestamp, duration_s)
+    def hypothesis(self, job: DecodeJob, found: Recognized, prefix: tuple[int, ...]) -> Hypothesis:
+        """Return what was ``found`` behind ``prefix`` in the window of ``job``, without its lead-in."""
+        lead_in_s = seconds(job.lead_in.n_samples)
+        cut = cut_at_timestamps(
+            [*prefix, *found.decoded.ids], self._tokenizer.first_timestamp, seconds(len(job.audio)) - lead_in_s
+        )
         pieces = (self._segment(piece, found) for piece in cut.pieces)
         segments = tuple(segment for segment in pieces if segment.text)
-        was_heard = options.language is None and self._tokenizer.is_multilingual
+        words = self._words(found, job.lead_in)
         return Hypothesis(
-            tuple(tokens),
+            self._tokens(found, prefix, job.lead_in),
             found.decoded.no_speech_prob,
             found.avg_logprob,
             found.language,
-            found.words,
-            language_prob=found.language_prob if was_heard else None,
+            words,
+            language_prob=found.language_prob if self._was_heard(job) else None,
             segments=segments,
             rest=None if cut.rest is None else self._segment(cut.rest, found),
-            heard_s=_heard_s(cut, segments, found.words),
+            heard_s=_heard_s(cut, segments, words),
         )
+
+    def _was_heard(self, job: DecodeJob) -> bool:
+        return job.options.language is None and self._tokenizer.is_multilingual
+
+    def _tokens(self, found: Recognized, prefix: tuple[int, ...], lead_in: LeadIn) -> tuple[Token, ...]:
+        ids = (*prefix, *found.decoded.ids)
+        logprobs = (*[0.0] * len(prefix), *found.decoded.logprobs)
+        behind_s = [at_s - seconds(lead_in.n_samples) for at_s in found.attended_s[len(lead_in.ids) :]]
+        attended_s = (*behind_s, *[None] * (len(ids) - len(behind_s)))
+        spoken = zip(ids, logprobs, attended_s, strict=False)
+        return tuple(Token(id, self._tokenizer.token_bytes(id), logprob, at_s) for id, logprob, at_s in spoken)
+
+    def _words(self, found: Recognized, lead_in: LeadIn) -> tuple[WordTiming, ...]:
+        """The words behind the lead-in, whose text is as long as that of its tokens."""
+        n_bytes = len(b"".join(map(self._tokenizer.token_bytes, lead_in.ids)))
+        ends = accumulate(len(word.text.encode()) for word in found.words)
+        behind = (word for word, end in zip(found.words, ends, strict=True) if end > n_bytes)
+        return tuple(word.delayed(-seconds(lead_in.n_samples)) for word in behind)
 
     def _segment(self, piece: Piece, found: Recognized) -> Segment:
         return Segment(
@@ -56,9 +74,6 @@ class HypothesisMaker:
             compression_ratio=found.compression_ratio,
             no_speech_prob=found.decoded.no_speech_prob,
         )
-
-    def _token(self, id: int, logprob: float) -> Token:
-        return Token(id, self._tokenizer.token_bytes(id), logprob)
 
 
 def _heard_s(cut: CutText, segments: Sequence[Segment], words: Sequence[WordTiming]) -> float:

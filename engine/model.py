@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,7 +17,7 @@ from engine.config import ModelDimensions
 from engine.devices import choose_compute
 from engine.encoded import EncodedAudio
 from engine.errors import CheckpointError, OptionError
-from engine.events import DecodeJob, Hypothesis
+from engine.events import NO_LEAD_IN, DecodeJob, Hypothesis
 from engine.filters import TokenFilters
 from engine.graph import SpecialIds
 from engine.guards import is_loop
@@ -26,15 +27,17 @@ from engine.model_names import resolve_model
 from engine.networks import Networks
 from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
-from engine.recognition import Recognized, Recognizer
+from engine.recognition import Recognized, Recognizer, likely_language
 from engine.tasks import Window
 from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
-from stream.audio import SAMPLE_RATE, seconds
+from stream.audio import SAMPLE_RATE
 
 _SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
 """One position of the encoder's output covers two mel frames: 20 ms."""
 _POSITIONS_PER_S = SAMPLE_RATE // _SAMPLES_PER_POSITION
+_HEARING_POSITIONS = 500
+"""Ten seconds of audio context: enough to hear a language by."""
 
 
 class WhisperModel:
@@ -46,6 +49,7 @@ class WhisperModel:
         tokenizer: of the checkpoint's vocabulary.
         networks: encoder and decoder, for those who want more than text.
         recognizer: windows to texts.
+        counts: how often a text needed a second look, by why.
     """
 
     def __init__(self, name: str, device_name: str, recognizer: Recognizer, timings: Observer = NO_TIMINGS) -> None:
@@ -56,6 +60,7 @@ class WhisperModel:
         self.recognizer = recognizer
         self._hypotheses = HypothesisMaker(recognizer.tokenizer)
         self._timings = timings
+        self.counts: Counter[str] = Counter()
 
     @classmethod
     def load(
@@ -64,6 +69,7 @@ class WhisperModel:
         *,
         device: str = "auto",
         options: DecodingOptions = DEFAULT_DECODING,
+        is_live: bool = False,
         offline: bool = False,
         on_progress: OnProgress = say_nothing,
         timings: Observer = NO_TIMINGS,
@@ -74,6 +80,7 @@ class WhisperModel:
             which: the name of a model, its id on the hub, or a path: see ``resolve_model``.
             device: "auto", "cpu" or "gpu".
             options: what will be asked of it; what it cannot do is refused before any heavy work.
+            is_live: whether partials will be asked for, which want to know where the model looked.
             offline: download nothing.
             on_progress: told of each stage as it begins, on the calling thread.
             timings: told of each stage of loading and decoding.
@@ -85,14 +92,15 @@ class WhisperModel:
         """
         compute = choose_compute(device)
         path = resolve_model(which, offline=offline, on_progress=on_progress)
-        on_progress(LoadProgress("Reading the model", 1, 4 if options.words else 3, False, 0.3))
+        alignment = options.words or is_live
+        on_progress(LoadProgress("Reading the model", 1, 4 if alignment else 3, False, 0.3))
         with timings.stage("reading the model"):
             checkpoint = read_checkpoint(path)
             tokenizer = Tokenizer(checkpoint.vocabulary)
         check_options(options, tokenizer)
         check_heads(checkpoint.dimensions)
         ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
-        networks = Networks(checkpoint, ids, compute, on_progress, alignment=options.words, timings=timings)
+        networks = Networks(checkpoint, ids, compute, on_progress, alignment=alignment, timings=timings)
         recognizer = Recognizer(networks, tokenizer, TokenFilters(checkpoint, tokenizer), timings)
         return cls(Path(which).name, compute.name, recognizer, timings)
 
@@ -104,15 +112,21 @@ class WhisperModel:
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` together, each in the context it wants.
 
-        A text that falls into a loop in a short context is decoded again with the full window.
+        A text that falls into a loop in a short context is decoded again with the full window.  A lead-in in another
+        language than that of the utterance is left out.
         """
         full = self.networks.dims.n_audio_ctx
-        contexts = [min(full, ceil(job.context_s * _POSITIONS_PER_S)) for job in jobs]
-        found = self._recognize(jobs, contexts)
+        fitting = [self._with_fitting_lead_in(job) for job in jobs]
+        contexts = [min(full, ceil(job.context_s * _POSITIONS_PER_S)) for job in fitting]
+        found = self._recognize(fitting, contexts)
         for i, text in enumerate(found):
             if contexts[i] < full and is_loop(text.decoded.ids):
-                found[i] = self._recognize([replace(jobs[i], draft=())], [full])[0]
-        return [self._hypothesis(job, text) for job, text in zip(jobs, found, strict=True)]
+                self.counts["loops in a short context"] += 1
+                found[i] = self._recognize([replace(fitting[i], draft=())], [full])[0]
+        return [
+            self._hypotheses.hypothesis(replace(job, options=asked.options), text, self._text_prefix(job))
+            for asked, job, text in zip(jobs, fitting, found, strict=True)
+        ]
 
     def decode_window(
         self,
@@ -158,13 +172,25 @@ class WhisperModel:
 
     def _window(self, job: DecodeJob, n_audio_ctx: int) -> Window:
         n_positions = min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION))
-        return Window(job.options, n_positions, self._prefix(job), job.draft, job.previous)
+        prefix = (*job.lead_in.ids, *self._text_prefix(job))
+        return Window(
+            job.options, n_positions, prefix, job.draft, job.previous, job.usual_language, job.wants_attention
+        )
 
-    def _prefix(self, job: DecodeJob) -> tuple[int, ...]:
+    def _text_prefix(self, job: DecodeJob) -> tuple[int, ...]:
         return job.prefix or self.recognizer.prefix(job.options)
 
-    def _hypothesis(self, job: DecodeJob, found: Recognized) -> Hypothesis:
-        return self._hypotheses.hypothesis(found, job.options, self._prefix(job), seconds(len(job.audio)))
+    def _with_fitting_lead_in(self, job: DecodeJob) -> DecodeJob:
+        """Hear the language of the utterance by itself, where it may be another than that of the lead-in."""
+        lead_in, options = job.lead_in, job.options
+        if not lead_in.ids or options.language is not None or not self.tokenizer.is_multilingual:
+            return job
+        alone = replace(job, audio=job.audio[lead_in.n_samples :], lead_in=NO_LEAD_IN)
+        n_positions = min(self.networks.dims.n_audio_ctx, _HEARING_POSITIONS)
+        (chances,) = self.recognizer.detect_languages(self.encode([alone.audio], [n_positions]), options.languages)
+        if likely_language(chances, job.usual_language)[0] != lead_in.language:
+            return replace(alone, start_sample=job.start_sample + lead_in.n_samples)
+        return replace(job, options=replace(options, language=lead_in.language))
 
 
 def check_heads(dims: ModelDimensions) -> None:

@@ -86,6 +86,11 @@ class Networks:
         """Whether windows are encoded together: on a GPU, which one by itself does not fill."""
         return not self._compute.device.is_host
 
+    @property
+    def can_align(self) -> bool:
+        """Whether it was loaded with what ``align`` needs."""
+        return self._aligner is not None
+
     def encode(self, mels: Sequence[NDArray[np.float32]]) -> EncodedAudio:
         """Encode windows of log-mel frames.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from stream.gate import GateOptions
 
@@ -24,7 +25,7 @@ class DecodingOptions:
         hotword_boost: by how much, added to logits.
         suppress_tokens: ids that may not be in a text; -1 stands for those that the checkpoint names.
         suppress_blank: whether a text may not begin with a blank.
-        beam_size: how many texts are followed at once; 1 is greedy.
+        beam_size: how many texts are followed at once; 1 is greedy, as partials always are.
         patience: with beams, how long the search goes on: until that many times ``beam_size`` texts have ended.
         length_penalty: exponent of Wu et al. 2016; None to divide by the length.
         temperatures: tried in turn, until a text is not rejected by the limits below; 0 is the most probable text.
@@ -109,6 +110,38 @@ SHORT_CONTEXT = AudioContext(margin_s=1.0, shortest_s=10.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StabilityOptions:
+    """When a word of an open utterance is shown, and when it stays (docs/decisions/0014-when-words-are-shown.md).
+
+    Attributes:
+        policy: "agreement": what successive hypotheses agree on stays (LocalAgreement, Macháček et al. 2023);
+            "attention": what the model heard long enough before the end of the audio does (AlignAtt, Papi et al. 2023).
+        n_agreeing: how many successive hypotheses must agree.
+        shown_after_s: seconds of audio there must be behind where a word was heard before it is shown, unless two
+            hypotheses agree on it.
+        shown_probability: how sure the model must be of such a word, 0 … 1.
+        stable_after_s: seconds of audio there must be behind where a word was heard before it stays.
+    """
+
+    policy: Literal["agreement", "attention"] = "agreement"
+    n_agreeing: int = 2
+    shown_after_s: float = 0.2
+    shown_probability: float = 0.5
+    stable_after_s: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.policy not in {"agreement", "attention"}:
+            raise ValueError(f"policy must be agreement or attention, got {self.policy}")
+        if self.n_agreeing < 2:
+            raise ValueError(f"n_agreeing must be at least 2, got {self.n_agreeing}")
+        if not 0 <= self.shown_probability <= 1:
+            raise ValueError(f"shown_probability must be between 0 and 1, got {self.shown_probability}")
+        for name in ("shown_after_s", "stable_after_s"):
+            if not 0 <= getattr(self, name) <= 5:
+                raise ValueError(f"{name} must be between 0 and 5, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StreamingOptions:
     """How a stream is cut and how often it is decoded.
 
@@ -121,6 +154,9 @@ class StreamingOptions:
         decoding: how sound becomes text.
         partial_context: what a partial is encoded with.
         final_context: what a final is encoded with.
+        partial_lead_in_s, final_lead_in_s: how long audio may become, in seconds, by the utterances just before, which
+            are heard and read once more in front of it; 0 for none (docs/decisions/0013-lead-in.md).
+        stability: when a word is shown and when it stays.
         gate: endpointing.
         keeps_stable: whether a final begins with the stable text that was shown, for readers who cannot take a word
             back; else it is decoded anew (docs/decisions/0003-finals-stand-alone.md).
@@ -137,6 +173,9 @@ class StreamingOptions:
     decoding: DecodingOptions = DEFAULT_DECODING
     partial_context: AudioContext = SHORT_CONTEXT
     final_context: AudioContext = FULL_WINDOW
+    partial_lead_in_s: float = 9.0
+    final_lead_in_s: float = 28.0
+    stability: StabilityOptions = StabilityOptions()
     gate: GateOptions = field(default_factory=GateOptions)
     keeps_stable: bool = False
     sequential: bool = False
@@ -147,6 +186,9 @@ class StreamingOptions:
             raise ValueError(f"step_s must be > 0, got {self.step_s}")
         if self.patience_s < 0:
             raise ValueError(f"patience_s must be >= 0, got {self.patience_s}")
+        for name in ("partial_lead_in_s", "final_lead_in_s"):
+            if not 0 <= getattr(self, name) <= 28:
+                raise ValueError(f"{name} must be between 0 and 28, got {getattr(self, name)}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.backlog_s < self.gate.longest_s:
@@ -162,6 +204,7 @@ FOR_RECORDINGS = StreamingOptions(
     patience_s=0.1,
     decoding=DecodingOptions(temperatures=FALLBACK_TEMPERATURES),
     final_context=SHORT_CONTEXT,
+    final_lead_in_s=0.0,
     gate=GateOptions(hangover_ms=2000),
 )
 """For what is not spoken now: nobody waits for the end of a sentence, so Whisper gets as much of the talk around each

@@ -5,13 +5,14 @@ whisper/transcribe.py@c0d2f62, decode_with_fallback, and whisper/decoding.py, de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.alignment import WordTiming, align_words
+from engine.alignment import POSITION_S, WordTiming, align_words, attended_positions
+from engine.config import WITHOUT_SPACES
 from engine.decoding import DecodedText, DecodingTask, Row, decode_greedily
 from engine.encoded import EncodedAudio
 from engine.filters import BatchFilters, TokenFilters
@@ -22,8 +23,10 @@ from engine.rules import UNRESTRICTED, FilteredText
 from engine.search import Vocabulary, decode_by_sampling, decode_with_beams
 from engine.tasks import TaskMaker, Window
 from engine.timings import NO_TIMINGS, Observer
-from engine.tokenizer import WITHOUT_SPACES, Tokenizer
+from engine.tokenizer import Tokenizer
 
+_CLEAR_LANGUAGE = 0.8
+"""How probable another language than the usual must be."""
 _SEED = 0
 """Sampling is random to the model and the same every time to the user."""
 
@@ -39,6 +42,8 @@ class Recognized:
         temperature: at which the text was found.
         compression_ratio: of the text.
         words: when each was said, seconds from the start of the window; empty where that was not asked for.
+        attended_s: for each token of the prefix and the text, where the model looked, seconds from the start of the
+            window; empty where that was not asked for.
     """
 
     decoded: DecodedText
@@ -47,6 +52,7 @@ class Recognized:
     temperature: float
     compression_ratio: float
     words: tuple[WordTiming, ...] = ()
+    attended_s: tuple[float, ...] = ()
 
     @property
     def avg_logprob(self) -> float:
@@ -102,6 +108,9 @@ class Recognizer:
             if window.options.words:
                 with self._timings.stage("word times"):
                     found[i] = replace(found[i], words=self._words(encoded.window(i), window, found[i]))
+            if window.wants_attention and self.networks.can_align:
+                with self._timings.stage("attention"):
+                    found[i] = replace(found[i], attended_s=self._attended_s(encoded.window(i), window, found[i]))
         return found
 
     def prefix(self, options: DecodingOptions) -> tuple[int, ...]:
@@ -128,10 +137,9 @@ class Recognizer:
             return [(options.language or "", 1.0) for options in wanted]
         with self._timings.stage("language detection"):
             heard = self.detect_languages(encoded, wanted[0].languages)
-        likeliest = [next(iter(probabilities.items())) for probabilities in heard]
         return [
-            (options.language, 1.0) if options.language else best
-            for options, best in zip(wanted, likeliest, strict=True)
+            (given, 1.0) if (given := window.options.language) else likely_language(chances, window.usual_language)
+            for window, chances in zip(windows, heard, strict=True)
         ]
 
     def _batch(self, windows: Sequence[Window], languages: Sequence[str]) -> _Batch:
@@ -186,15 +194,37 @@ class Recognizer:
         spoken = zip(found.decoded.ids, found.decoded.logprobs, strict=False)
         text = [(id, logprob) for id, logprob in spoken if id < tokenizer.eot]
         ids = [*window.prefix, *(id for id, _ in text)]
-        prompt = tokenizer.sot_sequence(found.language, translate=window.options.translate)
-        scores = self.networks.align(encoded, [*prompt, *ids, tokenizer.eot])[:, :, : window.n_positions]
+        scores = self._scores(encoded, window, found.language, ids)
         logprobs = [*[0.0] * len(window.prefix), *(logprob for _, logprob in text)]
         by_spaces = found.language not in WITHOUT_SPACES
         return tuple(align_words(scores, [*map(tokenizer.token_bytes, ids)], logprobs, by_spaces=by_spaces))
 
+    def _attended_s(self, encoded: EncodedAudio, window: Window, found: Recognized) -> tuple[float, ...]:
+        ids = [*window.prefix, *(id for id in found.decoded.ids if id < self.tokenizer.eot)]
+        if not ids or window.options.timestamps:
+            return ()
+        scores = self._scores(encoded, window, found.language, ids)
+        return tuple((attended_positions(scores, len(ids)) * POSITION_S).tolist())
+
+    def _scores(self, encoded: EncodedAudio, window: Window, language: str, ids: Sequence[int]) -> NDArray[np.float32]:
+        """What the alignment heads see while ``ids`` are written: (n_heads, n_rows, n_positions)."""
+        prompt = self.tokenizer.sot_sequence(language, translate=window.options.translate)
+        return self.networks.align(encoded, [*prompt, *ids, self.tokenizer.eot])[:, :, : window.n_positions]
+
     def _recognized(self, text: DecodedText, temperature: float, language: str, language_prob: float) -> Recognized:
         ratio = compression_ratio(self.tokenizer.decode(text.ids))
         return Recognized(text, language, language_prob, temperature, ratio)
+
+
+def likely_language(chances: Mapping[str, float], usual: str) -> tuple[str, float]:
+    """Return the language that is spoken, and its probability, from those heard, the likeliest first.
+
+    Nobody changes the language as often as a short utterance sounds like another: the usual one stays unless it is
+    clear that it has changed.
+    """
+    likeliest = next(iter(chances))
+    language = usual if usual in chances and chances[likeliest] < _CLEAR_LANGUAGE else likeliest
+    return language, chances[language]
 
 
 def is_rejected(found: Recognized, options: DecodingOptions) -> bool:

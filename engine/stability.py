@@ -1,56 +1,134 @@
-"""Which tokens of an open utterance will stay: LocalAgreement-2 (Macháček et al. 2023, §3.1)."""
+"""Which words of an open utterance are shown, and which will stay.
+
+Whisper closes its sentence wherever the audio ends, and guesses at a word that was cut in two.  Three signs tell what
+it heard from what it guessed: successive hypotheses agree (LocalAgreement, Macháček et al. 2023, §3.1); when it wrote
+the word it looked at audio some way before the end, and not behind where it had looked before (AlignAtt, Papi et al.
+2023; the rewind is Simul-Whisper's, Wang et al. 2024); and it is sure of the word.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from engine.events import Token
+from engine.config import WITHOUT_SPACES
+from engine.events import Hypothesis, Token
+from engine.options import StabilityOptions
+
+_REWIND_S = 0.3
+"""Who looks further back than that for the next word begins to repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word of a hypothesis.
+
+    Attributes:
+        end: how many tokens there are up to its end.
+        text: its letters and digits.
+        attended_s: the latest audio that was looked at for it; None where nobody knows.
+        probability: of its least probable token.
+    """
+
+    end: int
+    text: str
+    attended_s: float | None
+    probability: float
 
 
 class StablePrefix:
-    """The longest prefix two successive hypotheses agreed on; it grows and never shrinks."""
+    """The words that stay; it grows and never shrinks."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: StabilityOptions | None = None) -> None:
+        self._options = options or StabilityOptions()
         self._stable: tuple[Token, ...] = ()
-        self._previous: tuple[Token, ...] = ()
+        self._shown: list[str] = []
+        self._previous: deque[tuple[Token, ...]] = deque(maxlen=self._options.n_agreeing - 1)
 
     @property
     def tokens(self) -> tuple[Token, ...]:
         """The stable tokens so far."""
         return self._stable
 
-    def receive_tokens(self, tokens: Sequence[Token]) -> tuple[Token, ...]:
-        """Take the next hypothesis and return what of it is unstable.
+    def receive_hypothesis(self, hypothesis: Hypothesis, heard_s: float) -> tuple[Token, ...]:
+        """Take what was heard in the first ``heard_s`` seconds of the utterance; return what to show behind the stable.
 
-        Its last word is never stable, whatever was agreed: the audio may have ended in the middle of it, and Whisper
-        closes the sentence wherever the audio ends.  A hypothesis that contradicts the stable tokens, as one decoded
-        without regard to them may, leaves them as they are and is not shown.
+        The last word never becomes stable, whatever was agreed.  A hypothesis that contradicts the stable tokens, as
+        one decoded without regard to them may, leaves them as they are and is not shown.
         """
-        agreed = _without_last_word(_common_prefix(self._previous, tokens), tokens)
-        self._previous = tuple(tokens)
-        if len(agreed) > len(self._stable) and _continues(agreed, self._stable):
-            self._stable = agreed
-        if not _continues(tokens, self._stable):
+        tokens = hypothesis.tokens
+        words = list(_words(tokens, by_spaces=hypothesis.language not in WITHOUT_SPACES))
+        n_agreed = self._n_agreed(tokens)
+        last = self._previous[-1] if self._previous else ()
+        self._previous.append(tokens)
+        if _n_common(tokens, self._stable) < len(self._stable):
             return ()
-        return tuple(tokens[len(self._stable) :])
+        self._stable = tokens[: max(len(self._stable), self._stable_end(words, heard_s, n_agreed))]
+        shown_end = max(len(self._stable), self._shown_end(words, heard_s, _n_common(last, tokens)))
+        self._shown = [word.text for word in words if word.end <= shown_end]
+        return tokens[len(self._stable) : shown_end]
+
+    def _n_agreed(self, tokens: Sequence[Token]) -> int:
+        """On how many tokens enough successive hypotheses agree."""
+        if len(self._previous) < self._options.n_agreeing - 1:
+            return 0
+        return min(_n_common(one, tokens) for one in self._previous)
+
+    def _stable_end(self, words: Sequence[_Word], heard_s: float, n_agreed: int) -> int:
+        heard = list(_in_order(words[:-1], heard_s - self._options.stable_after_s))
+        if self._options.policy == "agreement" or any(word.attended_s is None for word in heard):
+            heard = [word for word in heard if word.end <= n_agreed]
+        return heard[-1].end if heard else 0
+
+    def _shown_end(self, words: Sequence[_Word], heard_s: float, n_agreed: int) -> int:
+        """Words that were shown stay as long as they are heard: whoever reads is not served by their going away."""
+        end, is_shown = 0, True
+        heard = {word.end for word in _in_order(words, heard_s - self._options.shown_after_s)}
+        for i, word in enumerate(words):
+            is_shown = is_shown and self._shown[i : i + 1] == [word.text]
+            is_sure = word.end in heard and word.probability >= self._options.shown_probability
+            if not (is_shown or is_sure or word.end <= n_agreed):
+                break
+            end = word.end
+        return end
 
 
-def _common_prefix(one: Sequence[Token], other: Sequence[Token]) -> tuple[Token, ...]:
+def _words(tokens: Sequence[Token], *, by_spaces: bool) -> Iterator[_Word]:
+    begin = 0
+    for end in range(1, len(tokens) + 1):
+        if end == len(tokens) or not by_spaces or tokens[end].text.startswith(b" "):
+            yield _word(tokens[begin:end], end)
+            begin = end
+
+
+def _word(tokens: Sequence[Token], end: int) -> _Word:
+    text = b"".join(token.text for token in tokens).decode(errors="replace")
+    attended_s = [token.attended_s for token in tokens if token.attended_s is not None]
+    letters = "".join(c for c in text.casefold() if c.isalnum())
+    probability = math.exp(min(token.logprob for token in tokens))
+    return _Word(end, letters, max(attended_s, default=None), probability)
+
+
+def _in_order(words: Sequence[_Word], before_s: float) -> Iterator[_Word]:
+    """Yield the words heard before ``before_s``, up to the first for which the model looked back.
+
+    Where nobody knows where it looked, all of them.
+    """
+    looked_s = 0.0
+    for word in words:
+        if word.attended_s is not None:
+            if not looked_s - _REWIND_S <= word.attended_s <= before_s:
+                return
+            looked_s = max(looked_s, word.attended_s)
+        yield word
+
+
+def _n_common(one: Sequence[Token], other: Sequence[Token]) -> int:
     n = 0
     for a, b in zip(one, other, strict=False):
         if a.id != b.id:
             break
         n += 1
-    return tuple(other[:n])
-
-
-def _without_last_word(agreed: tuple[Token, ...], tokens: Sequence[Token]) -> tuple[Token, ...]:
-    """Cut ``agreed``, a prefix of ``tokens``, back to where one of their words but the first begins."""
-    n = min(len(agreed), len(tokens) - 1)
-    while n > 0 and not tokens[n].text.startswith(b" "):
-        n -= 1
-    return agreed[:n]
-
-
-def _continues(tokens: Sequence[Token], prefix: Sequence[Token]) -> bool:
-    return [token.id for token in tokens[: len(prefix)]] == [token.id for token in prefix]
+    return n

@@ -22,6 +22,8 @@ class Window:
         prefix: ids the text must begin with.
         draft: a guess at the ids behind them.
         previous: ids of the text before, timestamps included.
+        usual_language: what was spoken before; heard where it is not clear that it is another.
+        wants_attention: whether it is to be told where the model looked for each token.
     """
 
     options: DecodingOptions
@@ -29,6 +31,8 @@ class Window:
     prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
     previous: tuple[int, ...] = ()
+    usual_language: str = ""
+    wants_attention: bool = False
 
 
 class TaskMaker:

@@ -15,9 +15,6 @@ from engine.errors import CheckpointError
 _SPLIT = r"""'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}]+| ?[\p{N}]+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 """How GPT-2 cuts text before merging."""
 
-WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
-"""Languages written without spaces between words: whisper/tokenizer.py@c0d2f62, split_to_word_tokens."""
-
 
 def byte_alphabet() -> dict[str, int]:
     """Return GPT-2's printable character of every byte: itself where that prints, U+0100 and on elsewhere."""

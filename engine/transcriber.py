@@ -19,24 +19,30 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from engine.events import (
+    NO_LEAD_IN,
     AudioDropped,
     DecodeFailed,
     DecodeJob,
     Event,
+    Final,
     Flushed,
     Hypothesis,
+    LeadIn,
     SpeechStarted,
     SpeechStopped,
 )
-from engine.options import StreamingOptions
-from engine.utterance import Utterance
+from engine.options import DecodingOptions, StreamingOptions
+from engine.stability import StablePrefix
+from engine.utterance import Said, Utterance
 from stream.audio import SAMPLE_RATE, AudioChunk, level_dbfs, n_samples, seconds
 from stream.detector import VoiceDetector
 from stream.gate import GateEvent, SpeechClosed, SpeechGate, SpeechOpened, SpeechPaused, SpeechResumed
 from stream.ring import RingBuffer
 
-_RING_RESERVE_S = 5.0
-"""Room in the ring beyond the longest utterance: a pre-roll, and audio that came after a cut was due."""
+_RING_RESERVE_S = 8.0
+"""Room in the ring beyond the longest utterance: a pre-roll, a hangover, and audio that came after a cut was due."""
+_MOST_LEAD_INS = 64
+"""Half a second each: no more fit into a window."""
 
 LEVEL_SAMPLES = 1600
 """The level is that of the last tenth of a second."""
@@ -67,6 +73,9 @@ class Transcriber:
         self._utterances: deque[Utterance] = deque()
         """Oldest first.  Only the last may be open, and only it needs the ring: closed ones own their audio."""
         self._n_utterances = 0
+        self._said: deque[Said] = deque(maxlen=_MOST_LEAD_INS)
+        self._language = ""
+        """What was spoken last."""
         self._flushes: deque[tuple[int, Flushed]] = deque()
         """Each with the last utterance before it."""
         self._jobs: list[DecodeJob] = []
@@ -188,7 +197,7 @@ class Transcriber:
     def receive_hypothesis(self, job: DecodeJob, hypothesis: Hypothesis) -> None:
         """Take the outcome of ``job``, which must be one that ``next_jobs`` returned last."""
         utterance = self._take_back(job)
-        partial = utterance.receive_hypothesis(hypothesis, job.end_sample, job.is_final)
+        partial = utterance.receive_hypothesis(hypothesis, job)
         if partial is not None and self._options.partials and not utterance.is_decided:
             self._events.append(partial)
         self._finish_decided()
@@ -217,7 +226,10 @@ class Transcriber:
         """
         if self._jobs:
             return []
-        return [one for u in self._utterances if not u.is_decided and (one := self._due_of(u)) is not None]
+        waiting = [u for u in self._utterances if not u.is_decided]
+        if self._options.final_lead_in_s:
+            waiting = waiting[:1]  # the next one's lead-in is still to be heard
+        return [one for u in waiting if (one := self._due_of(u)) is not None]
 
     def _due_of(self, utterance: Utterance) -> _Due | None:
         end = utterance.probable_end
@@ -231,16 +243,57 @@ class Transcriber:
 
     def _make_job(self, due: _Due) -> DecodeJob:
         utterance, options = due.utterance, self._options
-        audio = utterance.audio
-        if audio is None:
-            audio = self._ring.read(utterance.start_sample, due.end_sample)
+        held = self._held_audio(utterance)
+        lead_in, start = self._lead_in(due, held.start_sample)
+        audio = held.samples[start - held.start_sample : due.end_sample - held.start_sample]
         is_free = due.is_final and not options.keeps_stable
         prefix = () if is_free else tuple(token.id for token in utterance.prefix.tokens)
-        draft = utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else ()
         context = options.final_context if due.is_final else options.partial_context
-        decoding = options.decoding if utterance.id == 1 else replace(options.decoding, prefix="")
-        context_s = context.needed_s(seconds(len(audio)))
-        return DecodeJob(utterance.id, audio, utterance.start_sample, due.is_final, decoding, context_s, prefix, draft)
+        return DecodeJob(
+            utterance.id,
+            audio,
+            start,
+            due.is_final,
+            self._decoding_of(due),
+            context.needed_s(seconds(len(audio))),
+            prefix,
+            utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else (),
+            self._language,
+            lead_in,
+            wants_attention=utterance.end_sample is None,
+        )
+
+    def _held_audio(self, utterance: Utterance) -> AudioChunk:
+        """A copy of the utterance's audio and of what came before it, as far as that is wanted."""
+        if utterance.audio is not None:
+            return utterance.audio
+        lead_in_s = max(self._options.partial_lead_in_s, self._options.final_lead_in_s)
+        end = self._ring.end_sample if utterance.end_sample is None else utterance.end_sample
+        start = min(utterance.start_sample, max(self._ring.start_sample, end - n_samples(lead_in_s)))
+        return AudioChunk(self._ring.read(start, end), start)
+
+    def _lead_in(self, due: _Due, held_from: int) -> tuple[LeadIn, int]:
+        """What was said just before, as much as fits, and where it begins."""
+        utterance, start = due.utterance, due.utterance.start_sample
+        ids: tuple[int, ...] = ()
+        room = n_samples(self._options.final_lead_in_s if due.is_final else self._options.partial_lead_in_s)
+        is_wanted = not self._options.decoding.timestamps and utterance.alone_end != due.end_sample
+        for said in reversed(self._said) if is_wanted else ():
+            if due.end_sample - said.start_sample > room or said.start_sample < held_from:
+                break
+            if said.language != self._said[-1].language:
+                break
+            start, ids = said.start_sample, said.ids + ids
+        return (LeadIn(utterance.start_sample - start, ids, self._said[-1].language) if ids else NO_LEAD_IN), start
+
+    def _decoding_of(self, due: _Due) -> DecodingOptions:
+        """The options of a job: partials are greedy, and know the language once enough was heard of them."""
+        decoding = self._options.decoding
+        if due.utterance.id > 1:
+            decoding = replace(decoding, prefix="")
+        if due.is_final:
+            return decoding
+        return replace(decoding, beam_size=1, words=False, language=decoding.language or due.utterance.language or None)
 
     def _receive_gate_events(self, events: list[GateEvent]) -> None:
         for event in events:
@@ -258,13 +311,14 @@ class Transcriber:
 
     def _open(self, start_sample: int) -> None:
         self._n_utterances += 1
-        self._utterances.append(Utterance(self._n_utterances, start_sample, start_sample))
+        prefix = StablePrefix(self._options.stability)
+        self._utterances.append(Utterance(self._n_utterances, start_sample, start_sample, prefix))
         self._events.append(SpeechStarted(self._n_utterances, seconds(start_sample)))
 
     def _close(self, event: SpeechClosed) -> None:
         utterance = self._utterances[-1]
         utterance.end_sample = event.end_sample
-        utterance.audio = self._ring.read(utterance.start_sample, event.end_sample)
+        utterance.audio = self._held_audio(utterance)
         if not utterance.is_taken_back:
             self._events.append(SpeechStopped(utterance.id, seconds(event.end_sample)))
         self._finish_decided()
@@ -273,8 +327,18 @@ class Transcriber:
         """Let go of the oldest utterances whose text is known, in order, and of the flushes behind them."""
         while self._utterances and self._utterances[0].is_decided and not self._is_with_model(self._utterances[0]):
             self._tell_flushes()
-            self._events.append(self._utterances.popleft().ending())
+            self._end(self._utterances.popleft())
         self._tell_flushes()
+
+    def _end(self, utterance: Utterance) -> None:
+        event = utterance.ending()
+        self._events.append(event)
+        if isinstance(event, Final):
+            self._language = event.language
+            ids = tuple(token.id for token in event.tokens)
+            self._said.append(Said(n_samples(event.start_s), n_samples(event.end_s), ids, event.language))
+        else:
+            self._said.clear()
 
     def _tell_flushes(self) -> None:
         oldest = self._utterances[0].id if self._utterances else self._n_utterances + 1

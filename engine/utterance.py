@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from engine.events import Discarded, Final, Hypothesis, Partial, Token
-from engine.guards import is_not_speech
+from engine.events import DecodeJob, Discarded, Final, Hypothesis, Partial, Token
+from engine.guards import LOGPROB_THRESHOLD, is_not_speech
 from engine.stability import StablePrefix
-from stream.audio import seconds
+from stream.audio import AudioChunk, seconds
 
 _MOST_TRIES = 2
 """How often the model may fail over a final before what an earlier partial heard must do."""
+_ENOUGH_FOR_LANGUAGE_S = 3.0
+"""So much of an utterance tells what is spoken in it; partials of more of it do not ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a final leaves for the utterances behind it, to be their lead-in."""
+
+    start_sample: int
+    end_sample: int
+    ids: tuple[int, ...]
+    language: str
 
 
 @dataclass(slots=True, eq=False)
@@ -26,13 +35,14 @@ class Utterance:
         id: counts utterances of a stream from 1.
         start_sample: where it begins, pre-roll included.
         decoded_to: the end of the audio the latest hypothesis covers.
+        prefix: the stable tokens.
         pause_sample: where it ends if nobody speaks again, while that is open.
         end_sample: where it ended; None while it is open.
-        audio: int16, all of it, its own copy; None while it is open.
-        draft: ids of the latest hypothesis, for the decoder to verify.
-        latest: that hypothesis.
+        audio: its own copy, once it is closed, of its audio and what came before.
+        latest: the latest hypothesis.
+        language: what is spoken in it, as far as partials need to know; empty while too little was heard.
         outcome: the hypothesis of exactly ``start_sample`` … ``outcome_end``, fit to be final.
-        prefix: the stable tokens.
+        alone_end: the end of the audio whose final needs to be heard without a lead-in.
         is_taken_back: whether whoever spoke wants it forgotten.
         n_failures: how often the model failed over its final.
     """
@@ -40,14 +50,15 @@ class Utterance:
     id: int
     start_sample: int
     decoded_to: int
+    prefix: StablePrefix
     pause_sample: int | None = None
     end_sample: int | None = None
-    audio: NDArray[np.int16] | None = None
-    draft: tuple[int, ...] = ()
+    audio: AudioChunk | None = None
     latest: Hypothesis | None = None
+    language: str = ""
     outcome: Hypothesis | None = None
     outcome_end: int = -1
-    prefix: StablePrefix = field(default_factory=StablePrefix)
+    alone_end: int = -1
     is_taken_back: bool = False
     n_failures: int = 0
 
@@ -61,19 +72,27 @@ class Utterance:
         """Whether its end is known: it is closed, and exactly its audio was decoded, or nobody wants it."""
         return self.end_sample is not None and (self.outcome_end == self.end_sample or self.is_taken_back)
 
+    @property
+    def draft(self) -> tuple[int, ...]:
+        """Ids of the latest hypothesis, for the decoder to verify."""
+        return () if self.latest is None else tuple(token.id for token in self.latest.tokens)
+
     def length_to(self, end_sample: int) -> int:
         """Samples from its beginning to ``end_sample``."""
         return end_sample - self.start_sample
 
-    def receive_hypothesis(self, hypothesis: Hypothesis, end_sample: int, is_final: bool) -> Partial | None:
-        """Take what the model heard up to ``end_sample``; return what to show of it, if anything new."""
-        self.decoded_to = end_sample
-        self.draft = tuple(token.id for token in hypothesis.tokens)
-        self.latest = hypothesis
-        if is_final:
-            self.outcome, self.outcome_end = hypothesis, end_sample
-        unstable = self.prefix.receive_tokens(hypothesis.tokens)
-        return self._partial(unstable)
+    def receive_hypothesis(self, hypothesis: Hypothesis, job: DecodeJob) -> Partial | None:
+        """Take what the model heard in ``job``; return what to show of it, if anything new."""
+        self.decoded_to, self.latest = job.end_sample, hypothesis
+        heard_s = seconds(self.length_to(job.end_sample))
+        if heard_s >= _ENOUGH_FOR_LANGUAGE_S:
+            self.language = hypothesis.language
+        if job.is_final and job.lead_in.ids and _is_doubtful(hypothesis):
+            self.alone_end = job.end_sample
+            return None
+        if job.is_final:
+            self.outcome, self.outcome_end = hypothesis, job.end_sample
+        return self._partial(self.prefix.receive_hypothesis(hypothesis, heard_s))
 
     def receive_failure(self, end_sample: int, is_final: bool) -> bool:
         """Take it that the model failed over the audio up to ``end_sample``; return whether that was the last try."""
@@ -109,6 +128,11 @@ class Utterance:
         if not stable and not tail:
             return None
         return Partial(self.id, stable, tail, seconds(self.start_sample), seconds(self.decoded_to))
+
+
+def _is_doubtful(hypothesis: Hypothesis) -> bool:
+    """Whether it is to be heard without its lead-in, which sounds like speech whatever follows it."""
+    return not text_of(hypothesis.tokens) or hypothesis.avg_logprob < LOGPROB_THRESHOLD
 
 
 def _final(id: int, text: str, hypothesis: Hypothesis, span: tuple[float, float]) -> Final:

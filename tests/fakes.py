@@ -52,7 +52,7 @@ class ReadingModel:
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         self.jobs += jobs
-        return [hypothesis(read_words(job.audio)) for job in jobs]
+        return [hypothesis(read_words(own_audio(job))) for job in jobs]
 
     def answer(self, transcriber: Transcriber, jobs: Sequence[DecodeJob]) -> None:
         for job, heard in zip(jobs, self.decode(jobs), strict=True):
@@ -70,6 +70,13 @@ class HeldModel(ReadingModel):
         self.was_asked.set()
         assert self.go.wait(10)
         return super().decode(jobs)
+
+
+def own_audio(job: DecodeJob) -> NDArray[np.int16]:
+    """The audio of a job's utterance, once its lead-in holds what it says it holds."""
+    before, own = np.split(job.audio, [job.lead_in.n_samples])
+    assert read_words(before) == list(job.lead_in.ids)
+    return own
 
 
 def read_words(audio: NDArray[np.int16]) -> list[int]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import LoudnessDetector, cut, hypothesis, read_words, speech
+from fakes import LoudnessDetector, cut, hypothesis, own_audio, read_words, speech
 from numpy.typing import NDArray
 
 from engine.events import DecodeFailed, DecodeJob, Final, Flushed, Hypothesis, TimedEvent
@@ -31,7 +31,7 @@ class Reader:
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         self.batches.append(list(jobs))
-        return [hypothesis(read_words(job.audio)) for job in jobs]
+        return [hypothesis(read_words(own_audio(job))) for job in jobs]
 
 
 async def say(stream: LiveStream, audio: NDArray[np.int16], n: int = 1600) -> None:
@@ -88,7 +88,7 @@ def test_a_recording_fills_a_batch_only_where_nobody_watches(is_watched: bool, b
         async with ModelService(model, batch_size=8) as service:
             if is_watched:
                 service.open()
-            recording = service.open(replace(MANUAL, partials=False))
+            recording = service.open(replace(MANUAL, partials=False, final_lead_in_s=0.0))
             for i in range(4):
                 recording.receive_audio(AudioChunk(word, i * len(word)))
                 recording.flush()
@@ -102,7 +102,7 @@ def test_a_recording_fills_a_batch_only_where_nobody_watches(is_watched: bool, b
 def test_a_batch_that_fails_costs_the_one_that_spoilt_it() -> None:
     class Picky(Reader):
         def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
-            if any(13 in read_words(job.audio) for job in jobs):
+            if any(13 in read_words(own_audio(job)) for job in jobs):
                 raise RuntimeError("not 13")
             return super().decode(jobs)
 

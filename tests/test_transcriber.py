@@ -108,11 +108,12 @@ def test_finals_that_wait_are_decoded_together(most: int) -> None:
     """The model comes late: whatever has been said by then goes to it at once, and comes out as it would one by one."""
     is_model_free = [False] * 40 + [True]
 
-    assert finals(replay(every(1600), [True])) == finals(replay(every(1600), is_model_free, most=most))
+    options = StreamingOptions(final_lead_in_s=0.0)
+    assert finals(replay(every(1600), [True])) == finals(replay(every(1600), is_model_free, options, most))
 
 
 def test_jobs_together_are_finals_of_the_oldest() -> None:
-    transcriber = Transcriber(LoudnessDetector())
+    transcriber = Transcriber(LoudnessDetector(), StreamingOptions(final_lead_in_s=0.0))
     transcriber.receive_audio(AudioChunk(speech([11, LONG_PAUSE, 12, LONG_PAUSE, 13, LONG_PAUSE, 14]), 0))
 
     assert [(1, True), (2, True)] == [(job.utterance_id, job.is_final) for job in transcriber.next_jobs(2)]

@@ -27,7 +27,7 @@ from ui.serve_arguments import limits, read_tokens
 from ui.server.access import Access
 from ui.server.app import make_app
 from ui.server.limits import Limits
-from ui.server.logs import begin_logging
+from ui.server.logs import logging_to_stderr
 from ui.server.server import ModelInfo, SpeechServer
 from ui.server.transport import Transport, listening_socket, served
 from ui.server.waiting import WaitingRoom
@@ -76,7 +76,11 @@ class _Ports:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; those who are connected then are finished first."""
-    begin_logging(as_json=arguments.log_format == "json")
+    with logging_to_stderr(as_json=arguments.log_format == "json"):
+        return _checked_and_served(arguments)
+
+
+def _checked_and_served(arguments: argparse.Namespace) -> int:
     try:
         setup = _setup(arguments)
     except ValueError as error:

@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from engine.config import WITHOUT_SPACES
 from engine.events import Final, Status, TimedEvent
-from engine.tokenizer import WITHOUT_SPACES
 from ui.formats.event_lines import segment_fields, word_fields
 from ui.formats.kept_file import make_room_for
 from ui.formats.languages import LANGUAGE_NAMES

@@ -6,22 +6,28 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
-_LOGGERS = ("ui.server", "engine")
+_LEVELS = {"ui.server": logging.INFO, "engine": logging.INFO, "uvicorn.error": logging.WARNING}
+"""At INFO, uvicorn writes down every address that is asked for, tokens included."""
 
 
-def begin_logging(*, as_json: bool) -> None:
-    """Send what the server and the engine log to stderr."""
+@contextmanager
+def logging_to_stderr(*, as_json: bool) -> Iterator[None]:
+    """Send what the server and the engine log in the block to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in _LOGGERS:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.INFO)
+    loggers = [logging.getLogger(name) for name in _LEVELS]
+    for logger in loggers:
+        logger.setLevel(_LEVELS[logger.name])
         logger.addHandler(handler)
-    # At INFO it writes down every address that is asked for, tokens included.
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
 
 
 class JsonFormatter(logging.Formatter):

@@ -60,6 +60,7 @@ class MaxWhisper:
             settings["weights"],
             device=settings["compute"],
             options=DecodingOptions(words=settings["words"]),
+            is_live=True,
         )
         self._model.decode_window(np.zeros(SAMPLE_RATE, np.int16))  # the first time is slower than any other
 

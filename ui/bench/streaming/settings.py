@@ -7,9 +7,9 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import product
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from engine.options import AudioContext, DecodingOptions, StreamingOptions
+from engine.options import AudioContext, DecodingOptions, StabilityOptions, StreamingOptions
 from stream.gate import GateOptions
 
 Setting = Mapping[str, str]
@@ -18,8 +18,8 @@ Setting = Mapping[str, str]
 LIVE = StreamingOptions()
 
 _OF_RECORDINGS = {"sequential", "condition_on_previous_text", "patience_s"}
-_NESTED = (AudioContext, DecodingOptions, GateOptions)
-_Options = TypeVar("_Options", StreamingOptions, AudioContext, DecodingOptions, GateOptions)
+_NESTED = (AudioContext, DecodingOptions, StabilityOptions, GateOptions)
+_Options = TypeVar("_Options", StreamingOptions, AudioContext, DecodingOptions, StabilityOptions, GateOptions)
 
 
 def varied(setting: Setting, options: StreamingOptions = LIVE) -> StreamingOptions:
@@ -84,6 +84,8 @@ def _value(kind: object, text: str, name: str) -> Any:  # noqa: ANN401  # whatev
         (kind,) = (one for one in get_args(kind) if one is not types.NoneType)
     if get_origin(kind) is tuple:
         return tuple(_value(get_args(kind)[0], part, name) for part in text.split("+"))
+    if get_origin(kind) is Literal:
+        kind = str
     try:
         return _READERS[kind](text)
     except (KeyError, ValueError) as error:
