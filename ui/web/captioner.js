@@ -127,9 +127,12 @@ export class Captioner {
     this.#finals.save(format, new Date());
   }
 
-  /** The server did not answer before anything was asked of it, or it said why it will not. @param {string} reason */
+  /**
+   * Tell how the server answered before anything was asked of it.
+   * @param {string | null} reason why it will not serve, "" where it did not even answer, null: it will
+   */
   miss(reason = "") {
-    this.#view.showMessage(absenceMessage(reason));
+    if (this.#phase === "idle") this.#view.showMessage(reason === null ? null : absenceMessage(reason));
   }
 
   showNewest() {

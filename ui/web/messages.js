@@ -54,7 +54,7 @@ export function refusalMessage({ code, message = "", retry_after = null }) {
  * @returns {Message}
  */
 export function absenceMessage(reason) {
-  const text = reason ? `The server refuses: ${reason}` : "The server does not answer. Reload the page once it runs.";
+  const text = reason ? `The server says: ${reason}.` : "The server does not answer. Reload the page once it runs.";
   return { tone: "warning", text };
 }
 
