@@ -13,6 +13,7 @@ import { View } from "./view.js";
 
 /** @typedef {import("./view.js").Phase} Phase */
 
+const NO_SOUND_MS = 5000;
 const MUTED_AFTER_BLOCKS = 100; // 5 s
 const KEPT_S = 60; // so much of what was recorded is kept for a server that is away
 
@@ -56,26 +57,26 @@ export class Captioner {
   }
 
   /** No more is recorded; what was said becomes text. */
-  async stop() {
+  stop() {
     this.#enter("finishing");
-    await this.#microphone?.stop();
+    this.#microphone?.stop();
     this.#view.showLevel(-Infinity);
     this.#connection?.end();
   }
 
   async toggle() {
     if (this.#phase === "idle") await this.start();
-    else if (this.#phase !== "finishing" && this.#phase !== "starting") await this.stop();
+    else if (this.#phase !== "finishing" && this.#phase !== "starting") this.stop();
   }
 
-  async togglePause() {
+  togglePause() {
     if (this.#phase === "listening") {
       this.#enter("paused");
-      await this.#microphone?.pause();
+      this.#microphone?.pause();
       this.#view.showLevel(-Infinity);
       this.#connection?.pause();
     } else if (this.#phase === "paused") {
-      await this.#microphone?.resume();
+      this.#microphone?.resume();
       this.#connection?.resume();
       this.#enter("listening");
     }
@@ -87,7 +88,7 @@ export class Captioner {
     if (this.#phase !== "listening" && this.#phase !== "paused") return;
     try {
       await this.#listen();
-      if (this.#phase === "paused") await this.togglePause();
+      if (this.#phase === "paused") this.togglePause();
       this.#view.showMessage(null);
     } catch (error) {
       this.#complain(error);
@@ -108,7 +109,7 @@ export class Captioner {
   /** The page comes back to the front: a phone may have stopped its sound, and lets its screen sleep again. */
   async wake() {
     if (this.#phase !== "listening" || document.visibilityState !== "visible") return;
-    await this.#microphone?.resume();
+    this.#microphone?.resume();
     await this.#screen.keepOn();
   }
 
@@ -147,6 +148,13 @@ export class Captioner {
     this.#isComplete = false;
     this.#enter("listening");
     this.#connection.open();
+    const nRecorded = tape.end;
+    setTimeout(() => this.#noticeNoSound(nRecorded), NO_SOUND_MS);
+  }
+
+  /** A browser may give a microphone and never a sound from it. @param {number} nRecorded at the start */
+  #noticeNoSound(nRecorded) {
+    if (this.#phase === "listening" && this.#tape?.end === nRecorded) this.#view.showMessage(microphoneMessage("silent"));
   }
 
   async #listen() {
@@ -155,9 +163,9 @@ export class Captioner {
     await offerMicrophones();
   }
 
-  async #loseMicrophone() {
+  #loseMicrophone() {
     this.#view.showMessage(microphoneMessage("lost"));
-    await this.stop();
+    this.stop();
   }
 
   /** @param {import("./microphone.js").Block} block */
@@ -205,13 +213,13 @@ export class Captioner {
   }
 
   /** @param {boolean} isComplete */
-  async #receiveEnd(isComplete) {
+  #receiveEnd(isComplete) {
     this.#connection = null;
     this.#isComplete = isComplete;
     this.#enter("idle");
     this.#view.showLevel(-Infinity);
     this.#show();
-    await this.#microphone?.stop();
+    this.#microphone?.stop();
   }
 
   #receiveRefusal(refusal) {

@@ -14,6 +14,7 @@ const MICROPHONE = {
   NotFoundError: "No microphone was found. Plug one in, then press Start again.",
   OverconstrainedError: "The chosen microphone is gone. Choose another one, or press Start again for the default.",
   NotReadableError: "The microphone is in use by another program, or switched off. Free it, then press Start again.",
+  silent: "The browser gives no sound at all. See whether this machine's sound output works, then press Stop and Start.",
   muted: "Nothing at all comes from the microphone: it seems to be muted.",
   lost: "The microphone was unplugged. Choose another one, or plug it in and press Start again.",
 };
