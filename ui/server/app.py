@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
@@ -20,6 +18,7 @@ from engine.timings import StageTime, Timings
 from ui.server.access import Access
 from ui.server.gatekeeper import Gatekeeper, denied
 from ui.server.meters import CONTENT_TYPE
+from ui.server.pages import NO_CACHE, page_routes
 from ui.server.protocols import own
 from ui.server.protocols.deepgram import Deepgram
 from ui.server.protocols.protocol import BadOpeningError, Opening, Refusal
@@ -31,8 +30,6 @@ STREAMS: dict[str, ProtocolFactory] = {"/": WhisperLive, "/stream": own.OwnProto
 """Path → what is spoken there."""
 SUBPROTOCOLS = (own.SUBPROTOCOL, "realtime", "token", "bearer")
 """Those that are agreed to, where a client offers them."""
-_WEB = Path(__file__).parents[1] / "web"
-_NO_CACHE = {"Cache-Control": "no-cache"}
 
 
 def make_app(server: SpeechServer, access: Access, timings: Timings) -> ASGIApp:
@@ -44,9 +41,7 @@ def make_app(server: SpeechServer, access: Access, timings: Timings) -> ASGIApp:
         Route("/v1/info", _info),
         *(WebSocketRoute(path, _stream_handler(factory)) for path, factory in STREAMS.items()),
     ]
-    if _WEB.is_dir():
-        routes += [Route("/", _page), Mount("/web", _Files(directory=_WEB))]
-    app = Starlette(routes=routes)
+    app = Starlette(routes=[*routes, *page_routes()])
     app.state.server, app.state.access, app.state.timings = server, access, timings
     return Gatekeeper(app, access, server.meters)
 
@@ -105,17 +100,6 @@ def opening_of(websocket: WebSocket, server: SpeechServer) -> Opening:
     )
 
 
-class _Files(StaticFiles):
-    def file_response(self, *args: object, **more: object) -> Response:
-        response = super().file_response(*args, **more)  # type: ignore[arg-type]
-        response.headers.update(_NO_CACHE)
-        return response
-
-
-async def _page(_: Request) -> Response:
-    return FileResponse(_WEB / "index.html", headers=_NO_CACHE)
-
-
 async def _healthz(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
@@ -128,7 +112,7 @@ async def _readyz(request: Request) -> Response:
 async def _info(request: Request) -> Response:
     server: SpeechServer = request.app.state.server
     model = {"model": server.model.name, "languages": list(server.model.languages)}
-    return JSONResponse(model | {"needs_token": request.app.state.access.needs_token}, headers=_NO_CACHE)
+    return JSONResponse(model | {"needs_token": request.app.state.access.needs_token}, headers=NO_CACHE)
 
 
 @dataclass(frozen=True, slots=True)

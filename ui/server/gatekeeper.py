@@ -12,11 +12,11 @@ from starlette.websockets import WebSocket
 
 from ui.server.access import Access, Asked, Denial
 from ui.server.meters import Meters
+from ui.server.pages import is_page
 
 DENIED = "max_whisper.denied"
 """In a WebSocket's scope: why it is to be refused in its protocol's own words, as a browser reads no other."""
-_OPEN_PATHS = {"/", "/healthz", "/readyz", "/v1/info"}
-_OPEN_FOLDER = "/web/"
+_OPEN_PATHS = {"/healthz", "/readyz", "/v1/info"}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; img-src 'self'; "
     "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -44,18 +44,21 @@ class Gatekeeper:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        if scope["type"] == "http" and is_page(scope["path"]):
+            # Under a name that is refused, the page is what says so.
+            await self._app(scope, receive, with_headers(send))
+            return
         asked = HTTPConnection(scope)
-        path = asked.url.path
-        is_open = scope["type"] == "http" and (path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER))
+        is_open = scope["type"] == "http" and scope["path"] in _OPEN_PATHS
         denial = self._access.denial_of(_asked(asked), is_open=is_open)
         if denial is not None:
             self._meters.count_denial(denial.reason)
             if scope["type"] == "websocket" and denial.reason != "origin" and "origin" in asked.headers:
                 scope["state"][DENIED] = denial
             else:
-                await _deny(denial, scope, receive, _with_headers(send))
+                await _deny(denial, scope, receive, with_headers(send))
                 return
-        await self._app(scope, receive, _with_headers(send))
+        await self._app(scope, receive, with_headers(send))
 
 
 def _asked(request: HTTPConnection[Any]) -> Asked:
@@ -82,15 +85,17 @@ def _headers(denial: Denial) -> dict[str, str]:
     return headers | ({"Retry-After": f"{denial.retry_after_s:.0f}"} if denial.retry_after_s is not None else {})
 
 
-def _with_headers(send: Send) -> Send:
-    async def send_with_headers(message: Message) -> None:
+def with_headers(send: Send) -> Send:
+    """Return ``send`` with the headers that keep browsers safe in every HTTP answer."""
+
+    async def sendwith_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             given = {name.lower() for name, _ in message["headers"]}
             more = [(n.lower().encode(), v.encode()) for n, v in HEADERS.items() if n.lower().encode() not in given]
             message["headers"] = [*message["headers"], *more]
         await send(message)
 
-    return send_with_headers
+    return sendwith_headers
 
 
 def denied(websocket: WebSocket) -> Denial | None:

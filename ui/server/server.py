@@ -55,8 +55,10 @@ class _Held:
     """A session, the connection that serves it, if one does, and what ends it: its time, or its client's absence."""
 
     id: str
+    number: int
     session: Session
     deadline: asyncio.TimerHandle
+    began_s: float
     absence: asyncio.TimerHandle | None = None
     connection: Connection | None = None
     handover: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -73,6 +75,7 @@ class SpeechServer:
         self.defaults = replace(defaults, backlog_s=limits.queue_s)
         self.meters = Meters()
         self._held: dict[str, _Held] = {}
+        self._n_begun = 0
         self._n_uploads = 0
         self._is_draining = False
         self._ends: set[asyncio.Task[None]] = set()
@@ -117,9 +120,13 @@ class SpeechServer:
             return
         session = Session(protocol, self.service.open(opening.defaults), self.meters)
         too_long = Refusal("too_long", f"a session lasts {self.limits.session_s:g} s at most: connect again")
-        deadline = asyncio.get_running_loop().call_later(self.limits.session_s, session.end, too_long)
-        held = self._held[opening.stream_id] = _Held(opening.stream_id, session, deadline)
+        loop = asyncio.get_running_loop()
+        deadline = loop.call_later(self.limits.session_s, session.end, too_long)
+        self._n_begun += 1
+        held = _Held(opening.stream_id, self._n_begun, session, deadline, loop.time())
+        self._held[held.id] = held
         self.meters.count_stream(opening.path)
+        _log.info("stream %d begins at %s, one of %d", held.number, opening.path, self.n_streams)
         held.connection = Connection(socket, session, self.limits)
         await session.open(held.connection.outbox)
         await self._serve(held, held.connection)
@@ -140,11 +147,13 @@ class SpeechServer:
                 await before.leave(_REPLACED)
             await held.session.reopen(connection.outbox, after)
         self.meters.n_resumed.inc()
+        _log.info("stream %d goes on with another connection", held.number)
         await self._serve(held, connection)
 
     async def refuse(self, socket: ClientSocket, protocol: StreamProtocol, refusal: Refusal) -> None:
         """Say why a client is not served, at once or in answer to its first message, and close."""
         self.meters.count_refusal(refusal)
+        _log.info("a stream is refused: %s", refusal.kind)
         letters = refusal_letters(protocol, refusal)
         try:
             if len(letters) == 1:
@@ -210,7 +219,9 @@ class SpeechServer:
         held.deadline.cancel()
         if held.absence is not None:
             held.absence.cancel()
-        self._held.pop(held.id, None)
+        if self._held.pop(held.id, None) is not None:
+            took_s = asyncio.get_running_loop().time() - held.began_s
+            _log.info("stream %d ends after %.1f s and %.1f s of audio", held.number, took_s, held.session.audio_s)
         await held.session.aclose()
 
 

@@ -79,6 +79,11 @@ class Session:
         self.live_lag_s = 0.0
 
     @property
+    def audio_s(self) -> float:
+        """Seconds of audio received, gaps counted."""
+        return seconds(self._intake.end_sample)
+
+    @property
     def is_paused(self) -> bool:
         """Whether the client said that nothing will come for a while."""
         return self._intake.is_paused
@@ -133,6 +138,7 @@ class Session:
     def refusal_letters(self, refusal: Refusal) -> list[Letter]:
         """How the protocol says it, and a close."""
         self._meters.count_refusal(refusal)
+        _log.info("a stream is closed: %s", refusal.kind)
         return refusal_letters(self._protocol, refusal)
 
     async def wait_told(self) -> None:

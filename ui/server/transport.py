@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from websockets.http11 import Request
 from ui.server.sockets import ABORT
 
 _PING_S = 20.0
+_END_S = 5.0
+"""How long what still runs at the end of the server may take."""
 _LARGER = 2
 """Messages are refused in the protocol's own words up to so many times the limit, and cut off beyond."""
 
@@ -37,6 +41,17 @@ class Transport:
     tls_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
     ping_s: float = _PING_S
+
+    def __post_init__(self) -> None:
+        if self.tls_cert is None:
+            return
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.tls_cert, self.tls_key)
+        except OSError as error:  # ssl's own are some
+            files = f"{self.tls_cert} and {self.tls_key}" if self.tls_key else f"{self.tls_cert}"
+            raise ValueError(
+                f"{files} cannot be used for TLS ({error}): give a certificate chain and its key"
+            ) from error
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
@@ -90,7 +105,21 @@ async def served(app: ASGIApp, bound: socket.socket, transport: Transport) -> As
     try:
         yield
     finally:
-        await server.shutdown(sockets=[bound])
+        await _end(server)
+
+
+async def _end(server: Server) -> None:
+    """Close the listener and every connection; uvicorn's own way asks ten times a second whether they are gone."""
+    for listener in server.servers:
+        listener.close()
+    for connection in list(server.server_state.connections):
+        connection.shutdown()
+    tasks = set(server.server_state.tasks)
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=_END_S)
+        for task in late:
+            task.cancel()
+    await asyncio.sleep(0)  # for the transports to close
 
 
 def _config(app: ASGIApp, transport: Transport) -> Config:
@@ -113,6 +142,5 @@ def _config(app: ASGIApp, transport: Transport) -> Config:
         ws_per_message_deflate=False,
         proxy_headers=bool(transport.trusted_proxies),
         forwarded_allow_ips=list(transport.trusted_proxies),
-        timeout_graceful_shutdown=5,
         **tls,
     )
