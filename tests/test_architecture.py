@@ -64,6 +64,10 @@ CORE = {
     "ui/server/protocols/deepgram_query.py", "ui/server/protocols/reading.py", "ui/server/protocols/whisper_live.py",
     "ui/server/protocols/whisper_live_options.py", "ui/server/protocols/wyoming.py",
     "ui/server/protocols/wyoming_frames.py", "ui/server/protocols/wav_header.py",
+    "ui/server/protocols/openai_conversation.py", "ui/server/protocols/openai_fields.py",
+    "ui/server/protocols/openai_forms.py", "ui/server/protocols/openai_items.py",
+    "ui/server/protocols/openai_messages.py", "ui/server/protocols/openai_realtime.py",
+    "ui/server/protocols/openai_session.py", "ui/server/transcription_answer.py", "ui/server/transcription_request.py",
     "ui/formats/cues.py", "ui/terminal/render.py", "ui/terminal/state.py",
 }  # fmt: skip
 """Pure: what these files compute depends on what they are given, and on nothing else."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes import LONG_PAUSE, HeldModel
-from fakes_server import Running, cut, no_streams, pcm, running_server, texts, until, until_closed
+from fakes_server import Message, Running, cut, no_streams, pcm, running_server, texts, until, until_closed
 from websockets.asyncio.client import ClientConnection
 
 from ui.server.limits import Limits
@@ -206,9 +206,14 @@ async def send_words(client: ClientConnection, words: range) -> None:
 def test_a_client_that_falls_silent_amid_a_word_still_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ui.server.session._STALL_S", 0.1)
 
-    async def talk() -> list[str]:
+    async def talk() -> list[Message]:
         async with running_server() as running, running.client() as client:
             await client.send(pcm([10, 20]))
-            return texts(await until(client, "final"))
+            messages = await until(client, "final")
+            await client.send(END)
+            return messages + await until_closed(client)
 
-    assert ["10 20"] == asyncio.run(asyncio.wait_for(talk(), 5))
+    messages = asyncio.run(asyncio.wait_for(talk(), 5))
+
+    assert ["10 20"] == texts(messages)
+    assert "flushed" not in {message["kind"] for message in messages}

@@ -15,18 +15,25 @@ from starlette.websockets import WebSocket
 
 from engine.service import Load
 from engine.timings import StageTime, Timings
-from ui.server.access import Access
+from ui.server.access import Access, without_tokens
 from ui.server.gatekeeper import Gatekeeper, denied
 from ui.server.meters import CONTENT_TYPE
 from ui.server.pages import NO_CACHE, page_routes
 from ui.server.protocols import own
 from ui.server.protocols.deepgram import Deepgram
+from ui.server.protocols.openai_realtime import OpenAIRealtime
 from ui.server.protocols.protocol import BadOpeningError, Opening, Refusal
 from ui.server.protocols.whisper_live import WhisperLive
 from ui.server.server import ProtocolFactory, SpeechServer, new_stream_id
 from ui.server.sockets import WebSocketClient
+from ui.server.transcriptions import openai_routes
 
-STREAMS: dict[str, ProtocolFactory] = {"/": WhisperLive, "/stream": own.OwnProtocol, "/v1/listen": Deepgram}
+STREAMS: dict[str, ProtocolFactory] = {
+    "/": WhisperLive,
+    "/stream": own.OwnProtocol,
+    "/v1/listen": Deepgram,
+    "/v1/realtime": OpenAIRealtime,
+}
 """Path → what is spoken there."""
 SUBPROTOCOLS = (own.SUBPROTOCOL, "realtime", "token", "bearer")
 """Those that are agreed to, where a client offers them."""
@@ -39,6 +46,7 @@ def make_app(server: SpeechServer, access: Access, timings: Timings) -> ASGIApp:
         Route("/readyz", _readyz),
         Route("/metrics", _metrics),
         Route("/v1/info", _info),
+        *openai_routes(server),
         *(WebSocketRoute(path, _stream_handler(factory)) for path, factory in STREAMS.items()),
     ]
     app = Starlette(routes=[*routes, *page_routes()])
@@ -91,7 +99,7 @@ def opening_of(websocket: WebSocket, server: SpeechServer) -> Opening:
         path=websocket.url.path,
         query=query,
         headers=headers,
-        subprotocols=websocket.scope["subprotocols"],
+        subprotocols=without_tokens(websocket.scope["subprotocols"]),
         model_name=server.model.name,
         languages=server.model.languages,
         defaults=server.defaults,

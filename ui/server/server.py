@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from engine.options import StreamingOptions
 from engine.service import ModelService
@@ -77,6 +78,8 @@ class SpeechServer:
         self._held: dict[str, _Held] = {}
         self._n_begun = 0
         self._n_uploads = 0
+        self._has_no_uploads = asyncio.Event()
+        self._has_no_uploads.set()
         self._is_draining = False
         self._ends: set[asyncio.Task[None]] = set()
 
@@ -107,10 +110,13 @@ class SpeechServer:
             self.meters.count_refusal(refusal)
             raise RefusedError(refusal)
         self._n_uploads += 1
+        self._has_no_uploads.clear()
         try:
             yield
         finally:
             self._n_uploads -= 1
+            if not self._n_uploads:
+                self._has_no_uploads.set()
 
     async def serve_stream(self, socket: ClientSocket, opening: Opening, protocol: StreamProtocol) -> None:
         """Serve a client from its first message to its last, or refuse it in its protocol's own words."""
@@ -171,12 +177,10 @@ class SpeechServer:
         self._is_draining = True
         for held in self._held.values():
             held.session.end(_DRAINING)
-        ends = [asyncio.create_task(held.session.wait_told()) for held in self._held.values()]
-        if ends:
-            await asyncio.wait(ends, timeout=self.limits.drain_s)
-        goodbyes = [asyncio.create_task(held.connection.gone.wait()) for held in self._held.values() if held.connection]
-        if goodbyes:
-            await asyncio.wait(goodbyes, timeout=min(self.limits.drain_s, self.limits.close_s))
+        ends = [held.session.wait_told() for held in self._held.values()]
+        await _within(self.limits.drain_s, [self._has_no_uploads.wait(), *ends])
+        leaving = [held.connection for held in self._held.values() if held.connection and held.session.is_told]
+        await _within(self.limits.close_s, [connection.gone.wait() for connection in leaving])
 
     async def aclose(self) -> None:
         """Give up every session."""
@@ -223,6 +227,15 @@ class SpeechServer:
             took_s = asyncio.get_running_loop().time() - held.began_s
             _log.info("stream %d ends after %.1f s and %.1f s of audio", held.number, took_s, held.session.audio_s)
         await held.session.aclose()
+
+
+async def _within(seconds: float, works: Sequence[Coroutine[Any, Any, object]]) -> None:
+    """Wait for all of ``works``, but no longer."""
+    tasks = [asyncio.create_task(work) for work in works]
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
 
 
 async def _late_answer(socket: ClientSocket, protocol: StreamProtocol) -> list[Letter]:

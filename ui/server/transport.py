@@ -13,12 +13,14 @@ from typing import Any
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from ui.server.sockets import ABORT
 
 _PING_S = 20.0
+_FIRST_REQUEST_S = 10.0
 _END_S = 5.0
 """How long what still runs at the end of the server may take."""
 _LARGER = 2
@@ -78,6 +80,18 @@ class _WebSocket(WebSocketsSansIOProtocol):
             super().keepalive_timeout()
 
 
+class _Http(H11Protocol):
+    """Lets go of who connects and asks nothing."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(_FIRST_REQUEST_S, self._let_go)
+
+    def _let_go(self) -> None:
+        if self.scope is None and self.transport.get_protocol() is self:
+            self.transport.close()
+
+
 def listening_socket(host: str, port: int) -> socket.socket:
     """Return a TCP socket bound to ``host`` and ``port``, 0 for any free one.
 
@@ -128,7 +142,7 @@ def _config(app: ASGIApp, transport: Transport) -> Config:
         tls = {"ssl_certfile": str(transport.tls_cert), "ssl_keyfile": transport.tls_key and str(transport.tls_key)}
     return Config(
         app,
-        http="h11",
+        http=_Http,
         ws=_WebSocket,
         lifespan="off",
         log_config=None,
