@@ -116,8 +116,11 @@ def test_no_more_is_taken_than_there_is_room_for() -> None:
 
 def test_the_sdk_s_key_is_the_token() -> None:
     async def knock() -> list[str]:
-        async with running_server(tokens=["secret"]) as running, sdk(running, "secret") as client:
-            async with client.realtime.connect() as connection:
-                return [(await connection.recv()).type]
+        async with (
+            running_server(tokens=["secret"]) as running,
+            sdk(running, "secret") as client,
+            client.realtime.connect() as connection,
+        ):
+            return [(await connection.recv()).type]
 
     assert ["session.created"] == asyncio.run(knock())
