@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -73,6 +74,7 @@ async def running_server(
     tokens: Sequence[str] = (),
     origins: Sequence[str] = (),
     ping_s: float = 20.0,
+    tls: tuple[Path, Path] | tuple[None, None] = (None, None),
     detector: Callable[[], VoiceDetector] = LoudnessDetector,
 ) -> AsyncIterator[Running]:
     """Serve in the block."""
@@ -82,7 +84,7 @@ async def running_server(
         async with ModelService(model or ReadingModel()) as running:
             server = SpeechServer(running, ModelInfo("reading", ("en",)), limits, StreamingOptions())
             bound = listening_socket("127.0.0.1", 0)
-            transport = Transport(message_bytes=limits.message_bytes, ping_s=ping_s)
+            transport = Transport(message_bytes=limits.message_bytes, ping_s=ping_s, tls_cert=tls[0], tls_key=tls[1])
             access = Access(tokens, origins, time.monotonic)
             async with served(make_app(server, access, Timings(time.perf_counter)), bound, transport):
                 try:
@@ -122,3 +124,9 @@ def texts(messages: Sequence[Message]) -> list[str]:
 def cut(client: ClientConnection) -> None:
     """Lose the connection, as a cable that is pulled does once somebody notices: without a goodbye."""
     client.transport.abort()
+
+
+async def no_streams(running: Running) -> None:
+    """Returns when no stream is left; asks the server itself, whose answers let it work in between."""
+    while running.server.n_streams or running.server.service.load.n_streams:
+        await running.get("/healthz")

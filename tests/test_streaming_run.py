@@ -34,7 +34,7 @@ def test_the_sample_is_heard_without_an_error(tmp_path: Path, monkeypatch: pytes
     assert (0, 0, 0) == (run.score.n_final_errors, run.score.n_lost, run.score.n_taken_back)
     # "twenty-five" is shown as 25.
     assert run.score.n_timed - 1 == len(run.score.shown_s) == len(run.score.settled_s)
-    assert run.counts["finals"] >= sum(view.is_closed for view in run.trace) > 5
+    assert run.counts["finals"] >= sum(view.is_closed for view in run.trace) > 1
     assert run.compute_s is not None
     assert run.compute_s > 0
 
@@ -45,8 +45,9 @@ def test_the_virtual_clock_changes_no_final(model: WhisperModel) -> None:
 
     def finals(seconds_a_look: float) -> list[str]:
         looks = iter(range(10_000))
-        run = VirtualRun(Transcriber(WebRtcDetector()), model, 4, lambda: next(looks) * seconds_a_look)
+        run = VirtualRun(
+            Transcriber(WebRtcDetector()), model, StreamingOptions().batch_size, lambda: next(looks) * seconds_a_look
+        )
         return [view.text for view in trace_of(run.play(audio, n_samples(0.1))) if view.is_closed]
 
     assert finals(0.0) == finals(0.5)
-    assert StreamingOptions().batch_size == 4

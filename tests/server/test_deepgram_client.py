@@ -34,11 +34,11 @@ class Speaker(ReadingModel):
         return [replace(one, words=(word,)) for one in super().decode(jobs)]
 
 
-def listening(running: Running, **query: Any) -> AbstractAsyncContextManager[Any]:
+def listening(running: Running, api_key: str = "key", **query: Any) -> AbstractAsyncContextManager[Any]:
     """A connection of the SDK, pointed at the server."""
     socket_url, url = f"ws://{running.address}", f"http://{running.address}"
     environment = DeepgramClientEnvironment(base=url, production=socket_url, agent=socket_url, agent_rest=url)
-    return AsyncDeepgramClient(api_key="key", environment=environment).listen.v1.connect(**query)
+    return AsyncDeepgramClient(api_key=api_key, environment=environment).listen.v1.connect(**query)
 
 
 async def send(connection: Any, words: Sequence[int]) -> None:
@@ -135,3 +135,17 @@ def test_a_bad_query_is_an_api_error() -> None:
         asyncio.run(talk())
 
     assert refused.value.status_code == 400
+
+
+def test_the_api_key_is_one_of_the_server_s_tokens() -> None:
+    async def talk(api_key: str) -> Any:
+        tokens = ["a token of the server"]
+        async with running_server(tokens=tokens) as running, listening(running, api_key, **QUERY) as connection:
+            await connection.send_close_stream()
+            return await connection.recv()
+
+    with pytest.raises(ApiError) as refused:
+        asyncio.run(talk("another token"))
+
+    assert refused.value.status_code == 401
+    assert isinstance(asyncio.run(talk("a token of the server")), ListenV1Metadata)

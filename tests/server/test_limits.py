@@ -119,6 +119,7 @@ async def send_words(client: ClientConnection, words: range) -> None:
     await client.send('{"kind":"end"}')
 
 
+@pytest.mark.slow
 def test_while_too_much_waits_for_the_model_a_client_is_not_read() -> None:
     words = range(10, 90)
 

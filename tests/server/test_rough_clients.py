@@ -10,19 +10,13 @@ from pathlib import Path
 
 import pytest
 from fakes import LONG_PAUSE, HeldModel
-from fakes_server import Running, cut, pcm, running_server, texts, until, until_closed
+from fakes_server import Message, Running, cut, no_streams, pcm, running_server, texts, until, until_closed
 from websockets.asyncio.client import ClientConnection
 
 from ui.server.limits import Limits
 
 WORDS = [10, 20, LONG_PAUSE, 30]
 END = '{"kind":"end"}'
-
-
-async def no_streams(running: Running) -> None:
-    """Returns when no stream is left; asks the server itself, whose answers let it work in between."""
-    while running.server.n_streams or running.server.service.load.n_streams:
-        await running.get("/healthz")
 
 
 async def a_word(running: Running, word: int) -> list[str]:
@@ -139,6 +133,7 @@ def slow_socket(address: str) -> socket.socket:
     return slow
 
 
+@pytest.mark.slow
 def test_who_does_not_read_is_cut_off_and_nobody_else_notices() -> None:
     limits = Limits(outbox_bytes=10_000, close_s=0.1, resume_s=0.05)
 
@@ -151,6 +146,7 @@ def test_who_does_not_read_is_cut_off_and_nobody_else_notices() -> None:
                 heard = await a_word(running, 70)
                 await no_streams(running)
                 flood.cancel()
+                cut(client)
                 return heard, (await running.get("/metrics")).body
 
     heard, metrics = asyncio.run(asyncio.wait_for(talk(), 20))
@@ -174,10 +170,12 @@ def test_a_client_that_answers_no_ping_is_gone() -> None:
             await until(client, "session")
             client.transport.pause_reading()
             await no_streams(running)
+            cut(client)
 
     asyncio.run(asyncio.wait_for(talk(), 10))
 
 
+@pytest.mark.slow
 def test_a_client_that_is_not_read_for_long_is_not_taken_for_gone() -> None:
     """Its answers to pings wait behind the audio that waits for the model."""
     words = range(10, 80)
@@ -208,9 +206,14 @@ async def send_words(client: ClientConnection, words: range) -> None:
 def test_a_client_that_falls_silent_amid_a_word_still_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ui.server.session._STALL_S", 0.1)
 
-    async def talk() -> list[str]:
+    async def talk() -> list[Message]:
         async with running_server() as running, running.client() as client:
             await client.send(pcm([10, 20]))
-            return texts(await until(client, "final"))
+            messages = await until(client, "final")
+            await client.send(END)
+            return messages + await until_closed(client)
 
-    assert ["10 20"] == asyncio.run(asyncio.wait_for(talk(), 5))
+    messages = asyncio.run(asyncio.wait_for(talk(), 5))
+
+    assert ["10 20"] == texts(messages)
+    assert "flushed" not in {message["kind"] for message in messages}

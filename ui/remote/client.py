@@ -27,6 +27,8 @@ _LONGEST_WAIT_S = 5.0
 _FATAL = {"bad_request", "unauthorized"}
 """Errors that another try would meet again."""
 _LOADING = 503
+_CLOSE_S = 1.0
+"""How long a server may take to say goodbye; it is not waited for while it still sends."""
 _LARGEST = 2**24
 """Bytes of a message: the text of one utterance, with words, is far less."""
 
@@ -71,7 +73,8 @@ class RemoteCaptions:
         self._recorder = recorder
         self._tell = tell
         self._place = Place()
-        self._was_connected = False
+        self._was_reached = False
+        self._was_served = False
         self._is_over = False
 
     async def events(self) -> AsyncGenerator[TimedEvent]:
@@ -105,6 +108,7 @@ class RemoteCaptions:
     async def _converse(self) -> AsyncGenerator[TimedEvent]:
         """Yield the events of one connection; it ends with the stream, or raises ``_CutOffError``."""
         async with await self._connected() as socket:
+            self._was_reached = True
             try:
                 await self._begin(socket)
                 sending = asyncio.create_task(self._send(socket))
@@ -128,7 +132,7 @@ class RemoteCaptions:
         headers = {"Authorization": f"Bearer {remote.token}"} if remote.token is not None else {}
         tls = remote.tls or (True if url.startswith("wss:") else None)
         try:
-            return await connect(url, additional_headers=headers, max_size=_LARGEST, ssl=tls)
+            return await connect(url, additional_headers=headers, max_size=_LARGEST, close_timeout=_CLOSE_S, ssl=tls)
         except InvalidStatus as error:
             self._explain_status(error)
         except InvalidURI as error:
@@ -146,7 +150,7 @@ class RemoteCaptions:
 
     def _fail(self, reason: str) -> NoReturn:
         """Give up where it never worked; else go on trying."""
-        if self._was_connected:
+        if self._was_reached:
             raise _CutOffError(reason)
         raise RemoteError(reason)
 
@@ -157,11 +161,11 @@ class RemoteCaptions:
         elif hello["kind"] != "session":
             raise BadMessageError("the server does not speak max-whisper's protocol: check the address")
         self._place.begin(hello)
-        if self._was_connected:
+        if self._was_served:
             self._tell("connected again")
         if self._remote.asked and not hello["resumed"]:
             await socket.send(json.dumps({"kind": "configure", **self._remote.asked}))
-        self._was_connected = True
+        self._was_served = True
 
     def _received(self, fields: Fields) -> TimedEvent | None:
         if fields["kind"] == "error":
@@ -177,7 +181,7 @@ class RemoteCaptions:
         if code == "gone":
             self._place.forget_session()
             raise _CutOffError("the server has forgotten this session", retry_s=0.01)
-        if code in _FATAL or not self._was_connected:
+        if code in _FATAL or not self._was_served:
             raise RemoteError(f"the server refuses: {message}")
         raise _CutOffError(message, error.get("retry_after"))
 

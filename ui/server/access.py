@@ -143,6 +143,14 @@ def _shown(asked: Asked) -> list[str]:
     return shown
 
 
+def without_tokens(subprotocols: Sequence[str]) -> list[str]:
+    """Return what a client offers beside tokens."""
+    marks = len(subprotocols) == 2 and subprotocols[0] in _TOKEN_MARKERS
+    return [
+        offer for offer in (subprotocols[:1] if marks else subprotocols) if not offer.startswith(_TOKEN_SUBPROTOCOLS)
+    ]
+
+
 def _host_name(host: str) -> str:
     return (urlsplit(f"//{host}").hostname or "").lower() if host.count("]") <= 1 else ""
 

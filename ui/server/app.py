@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 
 from engine.service import Load
 from engine.timings import StageTime, Timings
-from ui.server.access import Access
+from ui.server.access import Access, without_tokens
 from ui.server.gatekeeper import Gatekeeper, denied
 from ui.server.meters import CONTENT_TYPE
 from ui.server.pages import NO_CACHE, page_routes
@@ -99,7 +99,7 @@ def opening_of(websocket: WebSocket, server: SpeechServer) -> Opening:
         path=websocket.url.path,
         query=query,
         headers=headers,
-        subprotocols=websocket.scope["subprotocols"],
+        subprotocols=without_tokens(websocket.scope["subprotocols"]),
         model_name=server.model.name,
         languages=server.model.languages,
         defaults=server.defaults,

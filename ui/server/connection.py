@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 from ui.server.limits import Limits
 from ui.server.outbox import Outbox
 from ui.server.protocols.protocol import Close, Refusal
-from ui.server.session import FAULT, Session
+from ui.server.session import Session
 from ui.server.sockets import ClientSocket, DisconnectedError
-
-_log = logging.getLogger(__name__)
 
 
 class Connection:
@@ -59,14 +56,7 @@ class Connection:
             most = self._limits.message_bytes
             self._refuse(Refusal("too_large", f"a message of {len(message)} is longer than {most}: send it in parts"))
         elif not self._is_refused:
-            await self._obey(message)
-
-    async def _obey(self, message: str | bytes) -> None:
-        try:
             await self._session.receive_message(message)
-        except Exception:  # noqa: BLE001  # whatever one client's message does, the others go on
-            _log.exception("a message could not be served")
-            self._refuse(FAULT)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._is_refused = True

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from engine.options import StreamingOptions
 from engine.service import ModelService
@@ -55,8 +56,10 @@ class _Held:
     """A session, the connection that serves it, if one does, and what ends it: its time, or its client's absence."""
 
     id: str
+    number: int
     session: Session
     deadline: asyncio.TimerHandle
+    began_s: float
     absence: asyncio.TimerHandle | None = None
     connection: Connection | None = None
     handover: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -73,7 +76,10 @@ class SpeechServer:
         self.defaults = replace(defaults, backlog_s=limits.queue_s)
         self.meters = Meters()
         self._held: dict[str, _Held] = {}
+        self._n_begun = 0
         self._n_uploads = 0
+        self._has_no_uploads = asyncio.Event()
+        self._has_no_uploads.set()
         self._is_draining = False
         self._ends: set[asyncio.Task[None]] = set()
 
@@ -104,10 +110,13 @@ class SpeechServer:
             self.meters.count_refusal(refusal)
             raise RefusedError(refusal)
         self._n_uploads += 1
+        self._has_no_uploads.clear()
         try:
             yield
         finally:
             self._n_uploads -= 1
+            if not self._n_uploads:
+                self._has_no_uploads.set()
 
     async def serve_stream(self, socket: ClientSocket, opening: Opening, protocol: StreamProtocol) -> None:
         """Serve a client from its first message to its last, or refuse it in its protocol's own words."""
@@ -117,9 +126,13 @@ class SpeechServer:
             return
         session = Session(protocol, self.service.open(opening.defaults), self.meters)
         too_long = Refusal("too_long", f"a session lasts {self.limits.session_s:g} s at most: connect again")
-        deadline = asyncio.get_running_loop().call_later(self.limits.session_s, session.end, too_long)
-        held = self._held[opening.stream_id] = _Held(opening.stream_id, session, deadline)
+        loop = asyncio.get_running_loop()
+        deadline = loop.call_later(self.limits.session_s, session.end, too_long)
+        self._n_begun += 1
+        held = _Held(opening.stream_id, self._n_begun, session, deadline, loop.time())
+        self._held[held.id] = held
         self.meters.count_stream(opening.path)
+        _log.info("stream %d begins at %s, one of %d", held.number, opening.path, self.n_streams)
         held.connection = Connection(socket, session, self.limits)
         await session.open(held.connection.outbox)
         await self._serve(held, held.connection)
@@ -140,11 +153,13 @@ class SpeechServer:
                 await before.leave(_REPLACED)
             await held.session.reopen(connection.outbox, after)
         self.meters.n_resumed.inc()
+        _log.info("stream %d goes on with another connection", held.number)
         await self._serve(held, connection)
 
     async def refuse(self, socket: ClientSocket, protocol: StreamProtocol, refusal: Refusal) -> None:
         """Say why a client is not served, at once or in answer to its first message, and close."""
         self.meters.count_refusal(refusal)
+        _log.info("a stream is refused: %s", refusal.kind)
         letters = refusal_letters(protocol, refusal)
         try:
             if len(letters) == 1:
@@ -162,12 +177,10 @@ class SpeechServer:
         self._is_draining = True
         for held in self._held.values():
             held.session.end(_DRAINING)
-        ends = [asyncio.create_task(held.session.wait_told()) for held in self._held.values()]
-        if ends:
-            await asyncio.wait(ends, timeout=self.limits.drain_s)
-        goodbyes = [asyncio.create_task(held.connection.gone.wait()) for held in self._held.values() if held.connection]
-        if goodbyes:
-            await asyncio.wait(goodbyes, timeout=min(self.limits.drain_s, self.limits.close_s))
+        ends = [held.session.wait_told() for held in self._held.values()]
+        await _within(self.limits.drain_s, [self._has_no_uploads.wait(), *ends])
+        leaving = [held.connection for held in self._held.values() if held.connection and held.session.is_told]
+        await _within(self.limits.close_s, [connection.gone.wait() for connection in leaving])
 
     async def aclose(self) -> None:
         """Give up every session."""
@@ -210,8 +223,19 @@ class SpeechServer:
         held.deadline.cancel()
         if held.absence is not None:
             held.absence.cancel()
-        self._held.pop(held.id, None)
+        if self._held.pop(held.id, None) is not None:
+            took_s = asyncio.get_running_loop().time() - held.began_s
+            _log.info("stream %d ends after %.1f s and %.1f s of audio", held.number, took_s, held.session.audio_s)
         await held.session.aclose()
+
+
+async def _within(seconds: float, works: Sequence[Coroutine[Any, Any, object]]) -> None:
+    """Wait for all of ``works``, but no longer."""
+    tasks = [asyncio.create_task(work) for work in works]
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
 
 
 async def _late_answer(socket: ClientSocket, protocol: StreamProtocol) -> list[Letter]:

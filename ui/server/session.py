@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import Protocol, assert_never, runtime_checkable
 
-from engine.events import SpeechStarted, SpeechStopped, Status, TimedEvent
+from engine.events import Flushed, SpeechStarted, SpeechStopped, Status, TimedEvent
 from engine.live_stream import LiveStream
 from stream.audio import AudioChunk, seconds
 from ui.server.intake import Intake
@@ -79,6 +79,16 @@ class Session:
         self.live_lag_s = 0.0
 
     @property
+    def is_told(self) -> bool:
+        """Whether all has been told."""
+        return self._telling is not None and self._telling.done()
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio received, gaps counted."""
+        return seconds(self._intake.end_sample)
+
+    @property
     def is_paused(self) -> bool:
         """Whether the client said that nothing will come for a while."""
         return self._intake.is_paused
@@ -96,7 +106,8 @@ class Session:
     async def open(self, outbox: Outbox) -> None:
         """Begin with the first connection."""
         self._outbox = outbox
-        await self._obey(self._protocol.open())
+        with self._told():
+            await self._obey(self._protocol.open())
         self._telling = asyncio.create_task(self._tell())
 
     async def reopen(self, outbox: Outbox, after: int) -> None:
@@ -104,8 +115,9 @@ class Session:
         assert isinstance(self._protocol, Resumable)
         self._outbox = outbox
         self._intake.forget_incomplete()
-        await self._obey(self._protocol.resume(after))
-        if self._telling is not None and self._telling.done():
+        with self._told():
+            await self._obey(self._protocol.resume(after))
+        if self.is_told:
             self._put([Close()])
 
     def detach(self) -> None:
@@ -114,8 +126,9 @@ class Session:
 
     async def receive_message(self, message: str | bytes) -> None:
         """Do what the client asks for; returns when it may ask for more."""
-        await self._obey(self._protocol.receive_message(message))
-        await self._stream.wait_for_room()
+        with self._told():
+            await self._obey(self._protocol.receive_message(message))
+            await self._stream.wait_for_room()
 
     def end(self, farewell: Refusal | None = None) -> None:
         """Take no more audio; what was heard becomes final, then the connection is closed, with the reason if any."""
@@ -133,6 +146,7 @@ class Session:
     def refusal_letters(self, refusal: Refusal) -> list[Letter]:
         """How the protocol says it, and a close."""
         self._meters.count_refusal(refusal)
+        _log.info("a stream is closed: %s", refusal.kind)
         return refusal_letters(self._protocol, refusal)
 
     async def wait_told(self) -> None:
@@ -215,21 +229,28 @@ class Session:
 
     async def _tell(self) -> None:
         """Tell the client what happens, until all is final."""
+        events: AsyncGenerator[TimedEvent] = self._stream.events()
+        with self._told():
+            async with aclosing(events):
+                async for timed in events:
+                    self._note(timed)
+                    if not _is_ours(timed):
+                        self._put(self._protocol.receive_event(timed))
+            self._put(self._last_letters())
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever fails for one client is told to it and to the log, and to nobody else."""
         try:
-            await self._tell_events()
-        except Exception:  # noqa: BLE001  # a task's top
+            yield
+        except Exception:  # noqa: BLE001  # the top of all that is done for one client
             _log.exception("a stream failed")
             self.refuse(FAULT)
 
-    async def _tell_events(self) -> None:
-        events: AsyncGenerator[TimedEvent] = self._stream.events()
-        async with aclosing(events):
-            async for timed in events:
-                self._note(timed)
-                self._put(self._protocol.receive_event(timed))
-        self._put(
-            [*self._protocol.finish(), Close()] if self._farewell is None else self.refusal_letters(self._farewell)
-        )
+    def _last_letters(self) -> list[Letter]:
+        if self._farewell is not None:
+            return self.refusal_letters(self._farewell)
+        return [*self._protocol.finish(), Close()]
 
     def _note(self, timed: TimedEvent) -> None:
         self._meters.watch(timed)
@@ -244,6 +265,11 @@ class Session:
     def _put(self, letters: Iterable[Letter]) -> None:
         if self._outbox is not None:
             self._outbox.put(letters)
+
+
+def _is_ours(timed: TimedEvent) -> bool:
+    """Whether it answers a flush that no client asked for."""
+    return isinstance(timed.event, Flushed) and timed.event.tag == _STALLED
 
 
 def refusal_letters(protocol: StreamProtocol, refusal: Refusal) -> list[Letter]:

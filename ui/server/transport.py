@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,12 +13,16 @@ from typing import Any
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from ui.server.sockets import ABORT
 
 _PING_S = 20.0
+_FIRST_REQUEST_S = 10.0
+_END_S = 5.0
+"""How long what still runs at the end of the server may take."""
 _LARGER = 2
 """Messages are refused in the protocol's own words up to so many times the limit, and cut off beyond."""
 
@@ -37,6 +43,17 @@ class Transport:
     tls_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
     ping_s: float = _PING_S
+
+    def __post_init__(self) -> None:
+        if self.tls_cert is None:
+            return
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.tls_cert, self.tls_key)
+        except OSError as error:  # ssl's own are some
+            files = f"{self.tls_cert} and {self.tls_key}" if self.tls_key else f"{self.tls_cert}"
+            raise ValueError(
+                f"{files} cannot be used for TLS ({error}): give a certificate chain and its key"
+            ) from error
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
@@ -61,6 +78,18 @@ class _WebSocket(WebSocketsSansIOProtocol):
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
         else:
             super().keepalive_timeout()
+
+
+class _Http(H11Protocol):
+    """Lets go of who connects and asks nothing."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(_FIRST_REQUEST_S, self._let_go)
+
+    def _let_go(self) -> None:
+        if self.scope is None and self.transport.get_protocol() is self:
+            self.transport.close()
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -90,7 +119,21 @@ async def served(app: ASGIApp, bound: socket.socket, transport: Transport) -> As
     try:
         yield
     finally:
-        await server.shutdown(sockets=[bound])
+        await _end(server)
+
+
+async def _end(server: Server) -> None:
+    """Close the listener and every connection; uvicorn's own way asks ten times a second whether they are gone."""
+    for listener in server.servers:
+        listener.close()
+    for connection in list(server.server_state.connections):
+        connection.shutdown()
+    tasks = set(server.server_state.tasks)
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=_END_S)
+        for task in late:
+            task.cancel()
+    await asyncio.sleep(0)  # for the transports to close
 
 
 def _config(app: ASGIApp, transport: Transport) -> Config:
@@ -99,7 +142,7 @@ def _config(app: ASGIApp, transport: Transport) -> Config:
         tls = {"ssl_certfile": str(transport.tls_cert), "ssl_keyfile": transport.tls_key and str(transport.tls_key)}
     return Config(
         app,
-        http="h11",
+        http=_Http,
         ws=_WebSocket,
         lifespan="off",
         log_config=None,
@@ -113,6 +156,5 @@ def _config(app: ASGIApp, transport: Transport) -> Config:
         ws_per_message_deflate=False,
         proxy_headers=bool(transport.trusted_proxies),
         forwarded_allow_ips=list(transport.trusted_proxies),
-        timeout_graceful_shutdown=5,
         **tls,
     )

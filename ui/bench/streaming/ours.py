@@ -6,8 +6,9 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,32 +24,38 @@ from stream.file import FileSource
 from ui.bench.peers.answering import peak_mib, serve
 from ui.bench.streaming.settings import varied
 from ui.bench.streaming.sounds import read_samples
+from ui.bench.streaming.virtual_clock import VirtualRun
 from ui.scoring.event_traces import trace_of
 from ui.scoring.traces import trace_as_json
 
 
-@dataclass(slots=True)
 class MeasuredModel:
-    """A model and what it did.
+    """A model and what it does from now on.
 
     Attributes:
         compute_s: seconds that it worked.
-        counts: how often what happened.
     """
 
-    model: WhisperModel
-    compute_s: float = 0.0
-    counts: dict[str, int] = field(default_factory=lambda: {"partials": 0, "finals": 0, "temperature fallbacks": 0})
+    def __init__(self, model: WhisperModel) -> None:
+        self.compute_s = 0.0
+        self._model = model
+        self._counts = {"partials": 0, "finals": 0, "temperature fallbacks": 0}
+        self._before = Counter(model.counts)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often what happened, the model's own counts among them."""
+        return self._counts | (self._model.counts - self._before)
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` and count."""
         began_s = time.perf_counter()
-        hypotheses = self.model.decode(jobs)
+        hypotheses = self._model.decode(jobs)
         self.compute_s += time.perf_counter() - began_s
         for job, hypothesis in zip(jobs, hypotheses, strict=True):
-            self.counts["finals" if job.is_final else "partials"] += 1
+            self._counts["finals" if job.is_final else "partials"] += 1
             hot = any(s.temperature > job.options.temperatures[0] for s in hypothesis.segments)
-            self.counts["temperature fallbacks"] += hot
+            self._counts["temperature fallbacks"] += hot
         return hypotheses
 
 
@@ -94,8 +101,6 @@ class MaxWhisper:
         return [(word.start_s, word.end_s, word.text.strip()) for word in heard]
 
     def _virtual(self, path: str, setting: dict[str, str], model: MeasuredModel, block_ms: int) -> list[TimedEvent]:
-        from ui.bench.streaming.virtual_clock import VirtualRun
-
         options = varied(setting)
         run = VirtualRun(Transcriber(WebRtcDetector(), options), model, options.batch_size)
         return run.play(read_samples(path), n_samples(block_ms / 1000))

@@ -30,7 +30,8 @@ from ui.server.protocols.reading import read_object, shown
 
 SUBPROTOCOL = "max-whisper.v1"
 _MOST_KEPT = 2_000
-"""Numbered messages that a client who was cut off can still ask for: many minutes of steady talk."""
+_MOST_KEPT_CHARACTERS = 2**20
+"""Numbered messages, and their length, that a client who was cut off can still ask for: many minutes of steady talk."""
 _LONGEST_TAG = 200
 _LONGEST_GAP_S = 86_400.0
 GONE = 4410
@@ -49,7 +50,8 @@ class OwnProtocol:
         self._format = AudioFormat()
         self._n_bytes = 0
         self._seq = 0
-        self._kept: deque[tuple[int, str]] = deque(maxlen=_MOST_KEPT)
+        self._kept: deque[tuple[int, str]] = deque()
+        self._n_kept_characters = 0
 
     def open(self) -> list[Command]:
         """Say hello, or why the request makes no sense."""
@@ -92,7 +94,7 @@ class OwnProtocol:
 
     def resume(self, after: int) -> list[Command]:
         """Return what a client that comes back has missed behind message ``after``."""
-        first = self._kept[0][0] if self._kept else 1
+        first = self._kept[0][0] if self._kept else self._seq + 1
         if not first - 1 <= after <= self._seq:
             reason = f"of the messages behind {after} not all are kept: begin a new session"
             return [Send(_error("gone", reason)), Close(GONE, "gone")]
@@ -116,6 +118,9 @@ class OwnProtocol:
         self._seq += 1
         message = _json({"seq": self._seq, **fields})
         self._kept.append((self._seq, message))
+        self._n_kept_characters += len(message)
+        while len(self._kept) > _MOST_KEPT or self._n_kept_characters > _MOST_KEPT_CHARACTERS:
+            self._n_kept_characters -= len(self._kept.popleft()[1])
         return message
 
     def _requested(self, fields: Mapping[str, Any]) -> list[Command]:
