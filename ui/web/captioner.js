@@ -1,28 +1,29 @@
 // What the page does: ties microphone, tape, connection and view together.
 
+import { offerLanguages, offerMicrophones } from "./choices.js";
 import { Connection } from "./connection.js";
-import { copy, download } from "./downloads.js";
+import { KeptFinals } from "./kept_finals.js";
 import { absenceMessage, linkMessage, microphoneMessage, refusalMessage } from "./messages.js";
 import { Microphone } from "./microphone.js";
-import { offerLanguages, offerMicrophones } from "./choices.js";
 import { remember, remembered, token } from "./preferences.js";
+import { Screen } from "./screen.js";
 import { Tape } from "./tape.js";
 import { apply, EMPTY } from "./transcript.js";
 import { View } from "./view.js";
 
-/** @typedef {import("./transcript.js").Final} Final */
 /** @typedef {import("./view.js").Phase} Phase */
 
+const NO_SOUND_MS = 5000;
 const MUTED_AFTER_BLOCKS = 100; // 5 s
 const KEPT_S = 60; // so much of what was recorded is kept for a server that is away
 
 export class Captioner {
   #view = new View();
   #transcript = EMPTY;
-  /** @type {Final[]} */
-  #finals = [];
+  #finals = new KeptFinals();
   /** @type {Phase} */
   #phase = "idle";
+  /** @type {import("./connection.js").Link} */
   #link = { kind: "link", state: "ended", nTries: 0 };
   /** @type {Microphone | null} */
   #microphone = null;
@@ -30,15 +31,13 @@ export class Captioner {
   #tape = null;
   /** @type {Connection | null} */
   #connection = null;
-  /** @type {WakeLockSentinel | null} */
-  #wakeLock = null;
-  #isSaved = true;
+  #screen = new Screen();
   #isComplete = true; // all that was recorded has become text
   #nSilent = 0;
 
   /** Nothing would be lost if the page were closed. */
   get isSafeToLeave() {
-    return this.#phase === "idle" && this.#isSaved;
+    return this.#phase === "idle" && this.#finals.isSaved;
   }
 
   /** Ask for the microphone, then for a session. */
@@ -58,26 +57,26 @@ export class Captioner {
   }
 
   /** No more is recorded; what was said becomes text. */
-  async stop() {
+  stop() {
     this.#enter("finishing");
-    await this.#microphone?.stop();
+    this.#microphone?.stop();
     this.#view.showLevel(-Infinity);
     this.#connection?.end();
   }
 
   async toggle() {
     if (this.#phase === "idle") await this.start();
-    else if (this.#phase !== "finishing" && this.#phase !== "starting") await this.stop();
+    else if (this.#phase !== "finishing" && this.#phase !== "starting") this.stop();
   }
 
-  async togglePause() {
+  togglePause() {
     if (this.#phase === "listening") {
       this.#enter("paused");
-      await this.#microphone?.pause();
+      this.#microphone?.pause();
       this.#view.showLevel(-Infinity);
       this.#connection?.pause();
     } else if (this.#phase === "paused") {
-      await this.#microphone?.resume();
+      this.#microphone?.resume();
       this.#connection?.resume();
       this.#enter("listening");
     }
@@ -89,7 +88,7 @@ export class Captioner {
     if (this.#phase !== "listening" && this.#phase !== "paused") return;
     try {
       await this.#listen();
-      if (this.#phase === "paused") await this.togglePause();
+      if (this.#phase === "paused") this.togglePause();
       this.#view.showMessage(null);
     } catch (error) {
       this.#complain(error);
@@ -110,14 +109,13 @@ export class Captioner {
   /** The page comes back to the front: a phone may have stopped its sound, and lets its screen sleep again. */
   async wake() {
     if (this.#phase !== "listening" || document.visibilityState !== "visible") return;
-    await this.#microphone?.resume();
-    await this.#keepScreenOn();
+    this.#microphone?.resume();
+    await this.#screen.keepOn();
   }
 
   async copy() {
     try {
-      await copy(this.#finals);
-      this.#isSaved = true;
+      await this.#finals.copy();
       this.#view.showMessage({ tone: "note", text: "Copied." });
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
@@ -127,13 +125,15 @@ export class Captioner {
 
   /** @param {string} format */
   save(format) {
-    download(this.#finals, format, new Date());
-    this.#isSaved = true;
+    this.#finals.save(format, new Date());
   }
 
-  /** The server did not answer before anything was asked of it, or it said why it will not. @param {string} reason */
+  /**
+   * Tell how the server answered before anything was asked of it.
+   * @param {string | null} reason why it will not serve, "" where it did not even answer, null: it will
+   */
   miss(reason = "") {
-    this.#view.showMessage(absenceMessage(reason));
+    if (this.#phase === "idle") this.#view.showMessage(reason === null ? null : absenceMessage(reason));
   }
 
   showNewest() {
@@ -148,6 +148,13 @@ export class Captioner {
     this.#isComplete = false;
     this.#enter("listening");
     this.#connection.open();
+    const nRecorded = tape.end;
+    setTimeout(() => this.#noticeNoSound(nRecorded), NO_SOUND_MS);
+  }
+
+  /** A browser may give a microphone and never a sound from it. @param {number} nRecorded at the start */
+  #noticeNoSound(nRecorded) {
+    if (this.#phase === "listening" && this.#tape?.end === nRecorded) this.#view.showMessage(microphoneMessage("silent"));
   }
 
   async #listen() {
@@ -156,9 +163,9 @@ export class Captioner {
     await offerMicrophones();
   }
 
-  async #loseMicrophone() {
+  #loseMicrophone() {
     this.#view.showMessage(microphoneMessage("lost"));
-    await this.stop();
+    this.stop();
   }
 
   /** @param {import("./microphone.js").Block} block */
@@ -187,7 +194,7 @@ export class Captioner {
     const [transcript, line] = apply(this.#transcript, event);
     this.#transcript = transcript;
     this.#connection?.settle(transcript.settledS);
-    if (line?.kind === "final") this.#keep(line);
+    if (line?.kind === "final") this.#finals.add(line);
     if (line) this.#view.addLine(line);
     this.#show();
   }
@@ -195,12 +202,6 @@ export class Captioner {
   #show() {
     const rate = this.#microphone?.rate ?? 1;
     this.#view.showTranscript(this.#transcript, (this.#tape?.end ?? 0) / rate);
-  }
-
-  /** @param {Final} final */
-  #keep(final) {
-    this.#finals.push(final);
-    this.#isSaved = false;
   }
 
   #receiveLink(link) {
@@ -212,12 +213,13 @@ export class Captioner {
   }
 
   /** @param {boolean} isComplete */
-  async #receiveEnd(isComplete) {
+  #receiveEnd(isComplete) {
     this.#connection = null;
     this.#isComplete = isComplete;
     this.#enter("idle");
     this.#view.showLevel(-Infinity);
-    await this.#microphone?.stop();
+    this.#show();
+    this.#microphone?.stop();
   }
 
   #receiveRefusal(refusal) {
@@ -225,21 +227,12 @@ export class Captioner {
     this.#view.showMessage(refusalMessage(refusal));
   }
 
-  async #keepScreenOn() {
-    if (!navigator.wakeLock) return;
-    try {
-      this.#wakeLock = await navigator.wakeLock.request("screen");
-    } catch (error) {
-      if (!(error instanceof DOMException)) throw error; // the battery is low: the screen may sleep
-    }
-  }
-
   /** @param {Phase} phase */
   #enter(phase) {
     this.#phase = phase;
-    this.#view.showPhase(phase, this.#link.state === "cut" || (this.#link.state === "connecting" && this.#link.nTries > 0));
-    if (phase !== "listening") this.#wakeLock?.release();
-    else if (!this.#wakeLock || this.#wakeLock.released) this.#keepScreenOn();
+    this.#view.showPhase(phase, this.#link);
+    if (phase === "listening") this.#screen.keepOn();
+    else this.#screen.letSleep();
   }
 
   /** @param {unknown} error */

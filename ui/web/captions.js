@@ -8,6 +8,8 @@ import { remember, remembered, setToken, token } from "./preferences.js";
 import { isDark, toggleTheme } from "./theme.js";
 import { element } from "./view.js";
 
+const AGAIN_MS = 3000; // until a server that is still loading its model is asked again
+
 const captioner = new Captioner();
 const largeType = new LargeType(element("large"));
 
@@ -66,7 +68,9 @@ async function greet() {
   try {
     const response = await fetch(new URL("v1/info", document.baseURI));
     const { model, languages, needs_token, error } = await response.json();
+    if (response.status === 503) setTimeout(greet, AGAIN_MS);
     if (!response.ok) return captioner.miss(error?.message);
+    captioner.miss(null);
     element("model").textContent = `The model is ${model}.`;
     offerLanguages(languages);
     element("token-form").hidden = !needs_token || Boolean(given);

@@ -2,6 +2,14 @@
 
 /** @typedef {import("./tape.js").Tape} Tape */
 /** @typedef {{rate: number, language: string, token: string}} Terms what a stream is asked for */
+/**
+ * @typedef {object} Link how the connection is
+ * @property {"link"} kind
+ * @property {"connecting" | "open" | "cut" | "ended"} state
+ * @property {number} nTries how often in a row it could not be had
+ * @property {boolean} [isRefused] of one that is cut: the server said why
+ * @property {boolean} [isComplete] of one that has ended: all that was sent became text
+ */
 
 const SUBPROTOCOL = "max-whisper.v1";
 const FITS_A_HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/; // RFC 9110, token
@@ -49,7 +57,7 @@ export class Connection {
   open() {
     clearTimeout(this.#retry);
     if (this.#socket || this.#isOver) return;
-    this.#tell({ kind: "link", state: "connecting", nTries: this.#nTries });
+    if (this.#nTries === 0) this.#tell({ kind: "link", state: "connecting", nTries: 0 });
     const socket = new WebSocket(this.#address(), this.#subprotocols());
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
@@ -176,7 +184,7 @@ export class Connection {
     if (this.#isEnding && this.#nTries >= MOST_TRIES_AT_THE_END) return this.#finish();
     const waitS = refusal?.retry_after ?? Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** this.#nTries);
     this.#nTries += 1;
-    this.#tell({ kind: "link", state: "cut", nTries: this.#nTries, waitS });
+    this.#tell({ kind: "link", state: "cut", nTries: this.#nTries, isRefused: Boolean(refusal) });
     this.#retry = setTimeout(() => this.open(), 1000 * waitS * (1 + 0.2 * Math.random()));
   }
 

@@ -14,6 +14,7 @@ const MICROPHONE = {
   NotFoundError: "No microphone was found. Plug one in, then press Start again.",
   OverconstrainedError: "The chosen microphone is gone. Choose another one, or press Start again for the default.",
   NotReadableError: "The microphone is in use by another program, or switched off. Free it, then press Start again.",
+  silent: "The browser gives no sound at all. See whether this machine's sound output works, then press Stop and Start.",
   muted: "Nothing at all comes from the microphone: it seems to be muted.",
   lost: "The microphone was unplugged. Choose another one, or plug it in and press Start again.",
 };
@@ -54,21 +55,21 @@ export function refusalMessage({ code, message = "", retry_after = null }) {
  * @returns {Message}
  */
 export function absenceMessage(reason) {
-  const text = reason ? `The server refuses: ${reason}` : "The server does not answer. Reload the page once it runs.";
+  const text = reason ? `The server says: ${reason}.` : "The server does not answer. Reload the page once it runs.";
   return { tone: "warning", text };
 }
 
 /**
  * How the connection is.
- * @param {{state: string, nTries?: number, isComplete?: boolean}} link
+ * @param {import("./connection.js").Link} link
  * @param {boolean} isRecording
  * @returns {Message | null} null: nothing to tell
  */
-export function linkMessage({ state, nTries = 0, isComplete = true }, isRecording) {
+export function linkMessage({ state, nTries, isComplete, isRefused }, isRecording) {
   if (state === "ended" && !isComplete && nTries > 0) {
     return { tone: "warning", text: "The server did not come back. What was said last is sent with the next Start." };
   }
-  if (state === "open" || state === "ended" || nTries === 0) return null;
+  if (state !== "cut" || isRefused) return null;
   if (!isRecording) return { tone: "warning", text: "The server does not answer. It is tried again by itself." };
   return { tone: "warning", text: "Cut off from the server. Recording goes on: the last minute is sent when it is back." };
 }

@@ -59,24 +59,25 @@ export class Microphone {
     this.#source = this.#context.createMediaStreamSource(stream);
     this.#source.connect(this.#recorder);
     stream.getAudioTracks()[0].onended = lost;
-    await this.#context.resume();
+    this.resume();
   }
 
   /** Record nothing until `resume`; the device stays ours. */
-  async pause() {
+  pause() {
     this.#mute(true);
-    await this.#context.suspend();
+    this.#context.suspend();
   }
 
-  async resume() {
+  /** Not waited for: a browser without a sound device lets it hang for ever. */
+  resume() {
     this.#mute(false);
-    await this.#context.resume();
+    this.#context.resume();
   }
 
   /** Give the device back; `listen` takes one again. */
-  async stop() {
+  stop() {
     this.#release();
-    await this.#context.suspend();
+    this.#context.suspend();
   }
 
   /** @param {boolean} isMuted */

@@ -41,13 +41,14 @@ export class View {
   /**
    * The buttons, and what is going on in a word.
    * @param {Phase} phase
-   * @param {boolean} isCutOff
+   * @param {import("./connection.js").Link} link
    */
-  showPhase(phase, isCutOff) {
+  showPhase(phase, link) {
     const isOn = phase === "starting" || phase === "listening" || phase === "paused";
+    const isCutOff = isOn && link.state === "cut";
     document.body.dataset.phase = phase;
-    document.body.dataset.cutOff = String(isCutOff && isOn);
-    const state = isCutOff && isOn ? "Cut off" : STATES[phase];
+    document.body.dataset.cutOff = String(isCutOff);
+    const state = !isCutOff ? STATES[phase] : link.isRefused ? "Waiting" : "Cut off";
     write(element("state"), state);
     document.title = phase === "idle" ? "max-whisper" : `${state} – max-whisper`;
     write(element("start-name"), isOn ? "Stop" : "Start");
