@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -35,10 +36,11 @@ async def realtime(running: Running, *, is_beta: bool = False) -> AsyncIterator[
             yield connection
 
 
-async def append(connection: Any, sound: bytes, rate: int, sample_bytes: int = 2) -> None:
-    """Send ``sound`` in pieces, as a microphone would, but as fast as can be."""
+async def append(connection: Any, sound: bytes, rate: int, sample_bytes: int = 2, *, is_paced: bool = False) -> None:
+    """Send ``sound`` in pieces, as a microphone would: at the speed of speech, or as fast as can be."""
     n_bytes = round(CHUNK_S * rate) * sample_bytes
     for at in range(0, len(sound), n_bytes):
+        await asyncio.sleep(CHUNK_S if is_paced else 0)
         await connection.input_audio_buffer.append(audio=base64.b64encode(sound[at : at + n_bytes]).decode())
 
 

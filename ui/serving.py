@@ -9,15 +9,16 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from engine.events import DecodeJob
 from engine.options import StreamingOptions
 from engine.service import ModelService, SpeechModel
+from engine.timers import lazy_timers
 from engine.timings import Timings
-from stream.audio import AudioChunk
-from stream.gate import GateOptions
+from stream.audio import SAMPLE_RATE
 from stream.raw import AudioFormat, RawDecoder
 from ui import commands
 from ui.captions import stop_on_signals
@@ -131,11 +132,10 @@ async def _serve(setup: _Setup, ports: _Ports, load: Callable[[], ServedModel]) 
     stop, room = asyncio.Event(), WaitingRoom()
     with stop_on_signals(stop):
         async with served(room, ports.web, setup.transport):
-            model = await _unless(stop, _in_thread(load))
+            model = await _unless(stop, _in_thread(lambda: _warmed_up(load())))
             if model is None:
                 return
             async with ModelService(model, batch_size=setup.batch_size) as service:
-                await _warm_up(service)
                 server = SpeechServer(service, ModelInfo(model.name, model.languages), setup.limits, setup.defaults)
                 room.app = make_app(server, setup.access, setup.timings)
                 async with _wyoming(server, ports):
@@ -163,13 +163,13 @@ def _announce(model: ServedModel, bound: socket.socket, setup: _Setup) -> None:
     _log.info("serving %s on %s at %s://%s:%d", model.name, model.device_name, scheme, name, port)
 
 
-async def _warm_up(service: ModelService) -> None:
+def _warmed_up(model: ServedModel) -> ServedModel:
     """Let the model decode a second of silence: its first pass takes longer than the others."""
-    stream = service.open(StreamingOptions(gate=GateOptions(is_manual=True)))
-    stream.receive_audio(AudioChunk(RawDecoder(AudioFormat()).decode(bytes(32_000)), 0))
-    stream.receive_eof()
-    async for _ in stream.events():
-        pass
+    silence = RawDecoder(AudioFormat()).decode(bytes(2 * SAMPLE_RATE))
+    # On a GPU that thread of MAX may be waited for.
+    with lazy_timers() if model.device_name == "CPU" else nullcontext():
+        model.decode([DecodeJob(1, silence, 0, is_final=True)])
+    return model
 
 
 async def _unless(stop: asyncio.Event, work: Awaitable[Result]) -> Result | None:

@@ -114,3 +114,13 @@ def test_what_was_not_committed_is_told_at_the_end() -> None:
     *committed, completed = talk.protocol.finish()
     assert len(committed) == len(COMMITTED)
     assert '"transcript": "The end."' in str(completed)
+
+
+def test_a_flush_of_nobody_s_changes_nothing() -> None:
+    talk = by_hand()
+    talk.append(2.0)
+    flush, *_ = talk.send("input_audio_buffer.commit")
+    assert isinstance(flush, Flush)
+    assert [] == talk.hear(Flushed("", 1.0), started(1, 0.0), SpeechStopped(1, 2.0))
+
+    assert {flush.tag: ("One.", "One.")} == texts(talk.hear(final("One."), Flushed(flush.tag, 2.0)))

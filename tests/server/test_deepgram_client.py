@@ -107,6 +107,7 @@ def test_the_end_of_an_utterance_is_told() -> None:
         query = {**QUERY, "interim_results": True, "utterance_end_ms": 1000}
         async with running_server(Speaker()) as running, listening(running, **query) as connection:
             await send(connection, [10, LONG_PAUSE, LONG_PAUSE])
+            await connection.send_close_stream()
             async for message in connection:
                 if isinstance(message, ListenV1UtteranceEnd):
                     return message

@@ -163,12 +163,11 @@ class ItemLog:
         return item, "" if item is None else item.receive_ending(ending)
 
     def flushed(self, item_id: str) -> Item | None:
-        """Return the item that was committed by hand, now that all of it has been heard."""
-        while self._bounds:
-            bound = self._bounds.popleft()
-            if bound.item is not None and bound.item.id == item_id:
-                return bound.item
-        return None
+        """Return the item that was committed by hand, now that all of it has been heard; None where it is unknown."""
+        item = next((bound.item for bound in self._bounds if bound.item is not None and bound.item.id == item_id), None)
+        while item is not None and self._bounds.popleft().item is not item:
+            pass
+        return item
 
     def replacement(self, item: Item) -> Item:
         """Return a committed item with the transcript of ``item``, of which something else was told."""
