@@ -158,10 +158,10 @@ return seen;
 def test_every_refusal_of_the_server_has_words(modules: Path) -> None:
     script = """
 const { refusalMessage } = await import("./messages.js");
-return given.map((code) => refusalMessage({ code, message: "so it is", retry_after: 7.2 }).text);
+return given.map((code) => refusalMessage({ code, message: "so it is", retry_after: 7.2 }, true).text);
 """
     texts = run_node(modules, script, ["busy", "draining", "unauthorized", "too_long", "idle", "internal"])
 
     assert len(set(texts)) == 6
     assert "in 8 s" in texts[0]
-    assert texts[-1].endswith("so it is")
+    assert texts[-1].endswith("so it is.")

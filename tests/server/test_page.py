@@ -91,12 +91,17 @@ new Promise((resolve) => {
 """
 
 
+LOSE_2_S = "sockets[0].send = () => {}; new Promise((resolve) => setTimeout(resolve, 2000))"
+"""What the page believes to be sent, as a network loses it that is about to break."""
+
+
 def test_a_cut_connection_goes_on_where_it_was(
     page_server: ServeProcess, open_page: OpenPage, audio_folder: Path
 ) -> None:
     page = open_page(page_server.address, clip_of(audio_folder, CLIP))
     page.click("start")
     page.when(f"{SPOKEN} > 4")
+    page.run(LOSE_2_S)
     page.run("sockets[0].close(3001)")
     page.when("sockets.length === 2 && document.body.dataset.cutOff === 'false'")
     listen_until(page, 10)

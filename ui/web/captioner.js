@@ -34,6 +34,8 @@ export class Captioner {
   #screen = new Screen();
   #isComplete = true; // all that was recorded has become text
   #nSilent = 0;
+  #isMissed = false;
+  #needsToken = false;
 
   /** Nothing would be lost if the page were closed. */
   get isSafeToLeave() {
@@ -128,12 +130,17 @@ export class Captioner {
     this.#finals.save(format, new Date());
   }
 
-  /**
-   * Tell how the server answered before anything was asked of it.
-   * @param {string | null} reason why it will not serve, "" where it did not even answer, null: it will
-   */
+  /** The server did not answer before anything was asked of it, or it said why it will not. @param {string} reason */
   miss(reason = "") {
-    if (this.#phase === "idle") this.#view.showMessage(reason === null ? null : absenceMessage(reason));
+    this.#isMissed = true;
+    this.#view.showMessage(absenceMessage(reason));
+  }
+
+  /** It answered. @param {{needsToken: boolean}} terms */
+  meet({ needsToken }) {
+    this.#needsToken = needsToken;
+    if (this.#isMissed) this.#view.showMessage(null);
+    this.#isMissed = false;
   }
 
   showNewest() {
@@ -223,8 +230,8 @@ export class Captioner {
   }
 
   #receiveRefusal(refusal) {
-    if (refusal.code === "unauthorized") this.#view.askForToken();
-    this.#view.showMessage(refusalMessage(refusal));
+    if (refusal.code === "unauthorized" && this.#needsToken) this.#view.askForToken();
+    this.#view.showMessage(refusalMessage(refusal, this.#needsToken));
   }
 
   /** @param {Phase} phase */

@@ -70,7 +70,7 @@ async function greet() {
     const { model, languages, needs_token, error } = await response.json();
     if (response.status === 503) setTimeout(greet, AGAIN_MS);
     if (!response.ok) return captioner.miss(error?.message);
-    captioner.miss(null);
+    captioner.meet({ needsToken: needs_token });
     element("model").textContent = `The model is ${model}.`;
     offerLanguages(languages);
     element("token-form").hidden = !needs_token || Boolean(given);

@@ -21,7 +21,6 @@ const MICROPHONE = {
 
 /** @type {Record<string, string>} */
 const REFUSALS = {
-  unauthorized: "The server does not accept this token.",
   too_long: "The longest session is reached. Press Start for a new one.",
   idle: "Nothing came for long, and the server ended the session. Press Start for a new one.",
   draining: "The server is being shut down. The page waits for the next one; what is said is kept for a minute.",
@@ -39,14 +38,16 @@ export function microphoneMessage(name) {
 /**
  * Why the server does not serve.
  * @param {{code: string, message?: string, retry_after?: number | null}} refusal
+ * @param {boolean} needsToken whether it lets in who has a token
  * @returns {Message}
  */
-export function refusalMessage({ code, message = "", retry_after = null }) {
+export function refusalMessage({ code, message = "", retry_after = null }, needsToken) {
   if (code === "busy") {
     const when = retry_after ? ` It is tried again in ${Math.ceil(retry_after)} s.` : "";
     return { tone: "warning", text: `The server is busy with other speakers.${when} What is said is kept for a minute.` };
   }
-  return { tone: "warning", text: REFUSALS[code] ?? `The server refuses: ${message || code}` };
+  if (code === "unauthorized" && needsToken) return { tone: "warning", text: "The server does not accept this token." };
+  return { tone: "warning", text: REFUSALS[code] ?? `The server says: ${message || code}.` };
 }
 
 /**
