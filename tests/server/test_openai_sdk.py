@@ -7,11 +7,12 @@ import json
 from typing import Any
 
 import pytest
-from fakes import LONG_PAUSE
+from fakes import LONG_PAUSE, ReadingModel
 from fakes_server import pcm, running_server
 from openai_sdk import append, is_completed, realtime, sdk, texts, until
 from websockets.exceptions import ConnectionClosed
 
+from ui.server import session
 from ui.server.limits import Limits
 
 pytestmark = pytest.mark.slow
@@ -70,6 +71,24 @@ def test_two_commits_at_once_do_not_mix() -> None:
     assert ["10 20", "30 40"] == texts(events)
     committed = [event["item_id"] for event in events if event["type"] == "input_audio_buffer.committed"]
     assert committed == [event["item_id"] for event in events if is_completed(event)]
+
+
+def test_who_commits_by_hand_may_pause_as_long_as_they_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the server listens for the end of an utterance, sound that stops coming is one; here the client says it."""
+    monkeypatch.setattr(session, "_STALL_S", 0.05)
+    model = ReadingModel()
+
+    async def talk() -> list[dict[str, Any]]:
+        async with running_server(model) as running, realtime(running) as connection:
+            await configured(connection, turn_detection=None)
+            for words in ([10, 20], [30]):
+                await append(connection, pcm(words), 16_000)
+                await asyncio.sleep(0.2)
+            await connection.input_audio_buffer.commit()
+            return await until(connection, is_completed)
+
+    assert ["10 20 30"] == texts(asyncio.run(talk()))
+    assert {1} == {job.utterance_id for job in model.jobs}
 
 
 def test_what_is_cleared_is_not_heard() -> None:

@@ -74,7 +74,7 @@ class Session:
         self._farewell: Refusal | None = None
         self._has_ended = False
         self._telling: asyncio.Task[None] | None = None
-        self._is_speech = False
+        self._is_speech = self._is_manual = False
         self._stall: asyncio.TimerHandle = asyncio.get_running_loop().call_later(_STALL_S, self._end_stalled_utterance)
         self.live_lag_s = 0.0
 
@@ -197,6 +197,7 @@ class Session:
         match command:
             case Configure(options=options):
                 self._stream.configure(options)
+                self._is_manual = options.gate.is_manual
             case Skip(duration_s=duration_s):
                 self._flush_intake()
                 self._intake.skip(duration_s)
@@ -214,8 +215,11 @@ class Session:
                 assert_never(command)
 
     def _end_stalled_utterance(self) -> None:
-        """Somebody spoke, and no more sound comes: the silence that ends an utterance would never come either."""
-        if self._is_speech and self._outbox is not None and not self._has_ended:
+        """Somebody spoke, and no more sound comes: the silence that ends an utterance would never come either.
+
+        Who says where an utterance ends may well go on in the middle of a word.
+        """
+        if self._is_speech and not self._is_manual and self._outbox is not None and not self._has_ended:
             self._flush_intake()
             self._stream.flush(_STALLED)
 
