@@ -50,6 +50,19 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
     ),
     (Flushed("x", 1.23456), {"kind": "flushed", "tag": "x", "at": 1.235}),
     (SpeechStarted(1, 0.25), {"kind": "speech_started", "utterance": 1, "start": 0.25}),
+    (SpeechStopped(1, 2.5), {"kind": "speech_stopped", "utterance": 1, "end": 2.5}),
+    (Flushed("last", 2.5), {"kind": "flushed", "tag": "last", "at": 2.5}),
+    (
+        DecodeFailed(1, "out of memory", False, 0.25, 2.5),
+        {
+            "kind": "failed",
+            "utterance": 1,
+            "reason": "out of memory",
+            "is_lost": False,
+            "start": 0.25,
+            "end": 2.5,
+        },
+    ),
     (
         Partial(1, "so", " far", 0.25, 1.0),
         {"kind": "partial", "utterance": 1, "text": "so far", "stable": "so", "start": 0.25, "end": 1.0},
