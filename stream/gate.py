@@ -101,6 +101,14 @@ def _require_between(low: float, name: str, value: float, high: float, high_name
         raise ValueError(f"{name} must be between {low:g} and {high_name}, got {value}")
 
 
+PROFILES = {
+    "fast": GateOptions(hangover_ms=400),
+    "balanced": GateOptions(),
+    "patient": GateOptions(hangover_ms=1200),
+}
+"""How long a pause ends an utterance: the longer, the later its final and the fewer its errors."""
+
+
 class SpeechGate:
     """Finds the utterances of one stream.
 

@@ -32,6 +32,7 @@ from ui.interrupts import held_interrupts
 from ui.models import add_models_command
 from ui.serve_arguments import add_serving, find_unsafe
 from ui.settings import SettingsError, with_settings
+from ui.streaming_arguments import add_streaming
 
 _EXAMPLES = """\
 examples:
@@ -83,7 +84,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     except SettingsError as error:
         parser.error(str(error))
     arguments = parser.parse_args(given)
-    problem = find_contradiction(arguments) if arguments.command in _TRANSCRIBES else None
+    problem = find_contradiction(arguments) if arguments.command in {*_TRANSCRIBES, "serve"} else None
     if arguments.command == "serve":
         problem = problem or find_unsafe(arguments)
     if problem:
@@ -279,6 +280,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     model.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="auto", help="where it runs (auto)")
     model.add_argument("--timings", action="store_true", help="print at the end where the time went")
     add_decoding(command)
+    add_streaming(command)
 
 
 def _positive(text: str) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from engine.options import FOR_RECORDINGS, StreamingOptions
+from engine.options import FOR_ONE_LISTENER, FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
 from ui.captions import Ending, FileSink, Keeper, Sink, Stdout, caption
@@ -50,7 +50,7 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
         return EXIT_FAILED
     with open_files(arguments, None) as files:
         model = load_model(arguments)
-        options = streaming_options(arguments, LIVE if arguments.paced else FOR_RECORDINGS)
+        options = streaming_options(arguments, FOR_ONE_LISTENER if arguments.paced else FOR_RECORDINGS)
         codes = []
         for source in readable:
             if len(sources) > 1:
@@ -72,7 +72,9 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     with open_files(arguments, path) as files:
         try:
             model = load_model(arguments)
-            return _caption(Microphone(arguments.device), model, streaming_options(arguments, LIVE), files, arguments)
+            return _caption(
+                Microphone(arguments.device), model, streaming_options(arguments, FOR_ONE_LISTENER), files, arguments
+            )
         finally:
             if path is not None:
                 _tell_where(path)
@@ -88,7 +90,7 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
     with open_files(arguments, None) as files:
         model = load_model(arguments)
         source = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
-        return _caption(source, model, streaming_options(arguments, LIVE), files, arguments)
+        return _caption(source, model, streaming_options(arguments, FOR_ONE_LISTENER), files, arguments)
 
 
 def demonstrate(arguments: argparse.Namespace) -> int:
@@ -104,7 +106,12 @@ def demonstrate(arguments: argparse.Namespace) -> int:
     with open_files(arguments, None) as files:
         model = load_model(arguments)
         code = _caption(
-            source, model, streaming_options(arguments, LIVE), [*files, recorder], arguments, script.duration_s
+            source,
+            model,
+            streaming_options(arguments, FOR_ONE_LISTENER),
+            [*files, recorder],
+            arguments,
+            script.duration_s,
         )
     if code == EXIT_OK:
         console = Console(stderr=arguments.events == "-")
@@ -122,6 +129,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 LIVE = StreamingOptions()
+"""One stream of many, as a server has them."""
 
 
 def load_model(arguments: argparse.Namespace) -> WhisperModel:
@@ -141,6 +149,7 @@ def model_loader(arguments: argparse.Namespace) -> Callable[[], WhisperModel]:
             arguments.model,
             device=arguments.compute,
             options=options,
+            is_live=arguments.command != "file" or arguments.paced,
             offline=arguments.offline,
             on_progress=on_progress,
             timings=arguments.timings,

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ui.streaming_arguments import live_flags, with_streaming
+
 if TYPE_CHECKING:
     from engine.options import StreamingOptions
 
@@ -86,12 +88,25 @@ def find_contradiction(arguments: argparse.Namespace) -> str | None:
         "--best-of needs a --temperature above 0: at 0 there is one likeliest text": "best_of" in given
         and not any(temperatures),
         f"--language {given.get('language')} is not among --languages {','.join(languages)}": is_foreign,
+        "--endpointing and the other options of live streams need --paced": _is_recording(arguments)
+        and bool(live_flags(given)),
         "--sequential needs the whole recording: not with --paced": "sequential" in given and given["paced"],
         f"--output {output} takes one recording, not {n_paths}": n_paths > 1 and is_whole,
         "--no-previous-text needs --sequential: pieces between pauses stand alone anyway": "sequential" not in given
         and "condition_on_previous_text" in given,
     }
-    return next((problem for problem, is_so in impossible.items() if is_so), None)
+    problem = next((problem for problem, is_so in impossible.items() if is_so), None)
+    return problem or _find_bad_value(arguments)
+
+
+def _find_bad_value(arguments: argparse.Namespace) -> str | None:
+    from engine.options import StreamingOptions  # brings NumPy, for which --help should not wait
+
+    try:
+        streaming_options(arguments, StreamingOptions())
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _is_recording(arguments: argparse.Namespace) -> bool:
@@ -99,13 +114,18 @@ def _is_recording(arguments: argparse.Namespace) -> bool:
 
 
 def streaming_options(arguments: argparse.Namespace, usual: StreamingOptions) -> StreamingOptions:
-    """Return ``usual`` with what the arguments ask of the text."""
+    """Return ``usual`` with what the arguments ask of the text, and of a live stream.
+
+    Raises:
+        ValueError: a value is out of bounds, or does not go with another.
+    """
     given, here = vars(arguments), {"sequential", "condition_on_previous_text"}
     asked = {field.name: given[field.name] for field in fields(usual.decoding) if field.name in given}
     if arguments.output is not None and arguments.output.suffix.lower() in {".srt", ".vtt"}:
         asked["words"] = True  # cues are cut between words
     more: dict[str, Any] = {name: given[name] for name in here & given.keys()}
-    return replace(usual, decoding=replace(usual.decoding, **asked), **more)
+    live = with_streaming(given, usual) if usual.partials else usual
+    return replace(live, decoding=replace(usual.decoding, **asked), **more)
 
 
 def _count(text: str) -> int:
