@@ -111,7 +111,7 @@ SHORT_CONTEXT = AudioContext(margin_s=1.0, shortest_s=10.0)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StabilityOptions:
-    """When a word of an open utterance is shown, and when it stays (docs/decisions/0014-when-words-are-shown.md).
+    """When a word of an open utterance is shown, and when it stays (docs/decisions/0017-when-words-are-shown.md).
 
     Attributes:
         policy: "agreement": what successive hypotheses agree on stays (LocalAgreement, Macháček et al. 2023);
@@ -123,11 +123,11 @@ class StabilityOptions:
         stable_after_s: seconds of audio there must be behind where a word was heard before it stays.
     """
 
-    policy: Literal["agreement", "attention"] = "agreement"
+    policy: Literal["agreement", "attention"] = "attention"
     n_agreeing: int = 2
     shown_after_s: float = 0.2
     shown_probability: float = 0.5
-    stable_after_s: float = 0.2
+    stable_after_s: float = 0.6
 
     def __post_init__(self) -> None:
         if self.policy not in {"agreement", "attention"}:
