@@ -188,8 +188,21 @@ def test_what_a_final_corrects_is_told_from_what_was_taken_back() -> None:
         n_changed=2,
         n_stable_changed=1,
         n_taken_back=1,
+        n_completed=0,
         n_shown=5,
     )
+
+
+def test_a_stable_word_that_grows_is_not_taken_back() -> None:
+    views = [
+        view(1.0, 0, "for dinner, turn", "for dinner, turn"),
+        view(2.0, 0, "For dinner turnips and", "For dinner turnips"),
+    ]
+
+    steady = steadiness_of([*views, closed(3.0, 0, "for dinner, turnips and")])
+
+    assert (1, 0, 0) == (steady.n_completed, steady.n_taken_back, steady.n_stable_changed)
+    assert "for dinner, turn and" == steady.stable_text
 
 
 def test_a_program_that_never_closes_is_held_to_what_it_showed_last() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from speech_set import write_speech
 
 from ui.bench.charts import Panel, Point, Series, picture
 from ui.bench.peers.environment import PeerError
+from ui.bench.streaming import measure as measuring
 from ui.bench.streaming.measure import StreamRun, Trial, measure
 from ui.bench.streaming.plots import plot_of
 from ui.bench.streaming.streams import Stream
@@ -74,6 +77,20 @@ def test_a_trace_that_cannot_be_is_the_programs_fault(trial: Callable[..., Trial
         list(measure(trial(worker=twice), {"talks": [STREAM]}))
 
 
+def test_words_are_heard_by_one_process(trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = WORKER.replace('{"stream": stream}', '{"words": lambda path: [[os.getpid(), 1.5, path]]}')
+    command = trial(worker=worker.replace("import sys", "import os, sys")).command
+    monkeypatch.setattr(measuring, "command_of", lambda *_: command)
+
+    with closing(measuring.Listener()) as listener:
+        ((process, end_s, word),) = listener.hear(Path("a.wav"))
+        assert [(process, 1.5, "b.wav")] == listener.hear(Path("b.wav"))
+
+    assert (1.5, "a.wav") == (end_s, word)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(process), 0)
+
+
 # Tables and the picture
 
 
@@ -105,7 +122,7 @@ def test_tables_hold_what_was_measured() -> None:
     assert ["ours", "virtual", "talks", "4", "25.00", "25.00", "50.00", "0.00", "0"] == lines["Words"]
     shown, settled = ["75.0", "0.50", "0.50", "0.50"], ["0.75", "0.75", "0.75"]
     assert ["ours", "virtual", "talks", *shown, *settled, "0.25", "0.25", "0.25", "+0.00"] == lines["Delays"]
-    assert ["ours", "virtual", "talks", "25.00", "0.00", "0"] == lines["Steadiness"]
+    assert ["ours", "virtual", "talks", "25.00", "0.00", "0", "0"] == lines["Steadiness"]
     assert ["ours", "virtual", "talks", "0.500", "0.750", "200", "4", "finals"] == lines["Cost"]
 
 

@@ -45,8 +45,9 @@ def test_the_virtual_clock_changes_no_final(model: WhisperModel) -> None:
 
     def finals(seconds_a_look: float) -> list[str]:
         looks = iter(range(10_000))
-        run = VirtualRun(Transcriber(WebRtcDetector()), model, 4, lambda: next(looks) * seconds_a_look)
+        run = VirtualRun(
+            Transcriber(WebRtcDetector()), model, StreamingOptions().batch_size, lambda: next(looks) * seconds_a_look
+        )
         return [view.text for view in trace_of(run.play(audio, n_samples(0.1))) if view.is_closed]
 
     assert finals(0.0) == finals(0.5)
-    assert StreamingOptions().batch_size == 4

@@ -102,3 +102,9 @@ def test_quick_sets_are_parts(folder: Path) -> None:
 
     assert ["brief"] == [stream.name for stream in SETS["long"](maker)]
     assert "word a" == SETS["timit"](maker)[0].script.text
+
+
+def test_sets_of_one_name_and_other_sound_have_files_of_their_own(folder: Path) -> None:
+    whole, part = (SETS["timit"](StreamMaker(folder, hear, is_quick=is_quick))[0] for is_quick in (False, True))
+
+    assert (len(read_samples(whole.path)), len(read_samples(part.path))) == (70_400, 35_200)

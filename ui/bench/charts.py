@@ -133,7 +133,7 @@ def _series(series: Series, x: _Scale, y: _Scale, index: int, *, is_numbered: bo
             yield f'<path d="M{x(point.x)} {y(point.y)}H{x(point.x_to)}m0 -4v8" stroke="{color}" opacity="0.6"/>'
         yield _dot(x(point.x), y(point.y), color, is_hollow=series.is_hollow)
         if is_numbered and not series.is_line:
-            at = f'x="{x(point.x)}" y="{y(point.y)}" dy="-8"'
+            at = f'x="{x(point.x)}" y="{y(point.y)}" dy="{-8 if index % 2 == 0 else 17}"'
             yield f'<text {at} text-anchor="middle" fill="{color}">{index + 1}</text>'
 
 

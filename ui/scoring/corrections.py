@@ -68,7 +68,7 @@ class ShownText:
         return [*places, *(_Place(word, bare(word)) for word in words[len(places) :])]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Steadiness:
     """How a piece came about.
 
@@ -78,6 +78,7 @@ class Steadiness:
         n_changed: words that were shown and later changed or taken away.
         n_stable_changed: of the words that were stable when the piece was closed, those that its final text changed.
         n_taken_back: stable words that were changed before.
+        n_completed: stable words that only grew before, as "turn" to "turnips".
         n_shown: words ever shown.
     """
 
@@ -86,20 +87,31 @@ class Steadiness:
     n_changed: int
     n_stable_changed: int
     n_taken_back: int
+    n_completed: int
     n_shown: int
 
 
 def steadiness_of(views: Sequence[View]) -> Steadiness:
     """Follow one piece through its views."""
     shown, stable = ShownText(), ShownText()
-    n_taken_back = 0
+    n_before = {True: 0, False: 0}
+    """Stable words changed before the piece was closed: that grew, and others."""
+    n_by_final, text = 0, ""
     for view in views:
         shown.receive(view.text)
-        n_taken_back = stable.n_changed
-        stable.receive(view.text if view.is_closed else view.stable)
-    if not views[-1].is_closed:
-        n_taken_back = stable.n_changed
+        n_changed, before = stable.n_changed, text
+        text = view.text if view.is_closed else view.stable
+        stable.receive(text)
+        if view.is_closed:
+            n_by_final = stable.n_changed - n_changed
+        else:
+            n_before[bare(text).startswith(bare(before))] += stable.n_changed - n_changed
     return Steadiness(
-        shown.first_text, stable.first_text, shown.n_changed, stable.n_changed - n_taken_back, n_taken_back,
-        shown.n_places,
-    )  # fmt: skip
+        first_text=shown.first_text,
+        stable_text=stable.first_text,
+        n_changed=shown.n_changed,
+        n_stable_changed=n_by_final,
+        n_taken_back=n_before[False],
+        n_completed=n_before[True],
+        n_shown=shown.n_places,
+    )

@@ -24,7 +24,7 @@ class Score:
         n_final_errors, n_stable_errors, n_first_errors: words wrong, left out or made up in the last text of all
             pieces, in what each place held when it was first stable, and in what it held first.
         shown_s, settled_s, final_s: see ``ui.scoring.delays.Delays``.
-        n_changed, n_stable_changed, n_taken_back, n_shown: see ``ui.scoring.corrections.Steadiness``.
+        n_changed, n_stable_changed, n_taken_back, n_completed, n_shown: see ``ui.scoring.corrections.Steadiness``.
         n_last: words in the last text of all pieces.
         n_lost: words of the script that were in the audio of a piece that was taken off.
         n_false: words in the last text of pieces that no word of the script is in.
@@ -43,6 +43,7 @@ class Score:
     n_changed: int = 0
     n_stable_changed: int = 0
     n_taken_back: int = 0
+    n_completed: int = 0
     n_shown: int = 0
     n_last: int = 0
     n_lost: int = 0
@@ -73,6 +74,7 @@ def score_of(script: Script, trace: Sequence[View]) -> Score:
         n_changed=sum(one.n_changed for one in steady),
         n_stable_changed=sum(one.n_stable_changed for one in steady),
         n_taken_back=sum(one.n_taken_back for one in steady),
+        n_completed=sum(one.n_completed for one in steady),
         n_shown=sum(one.n_shown for one in steady),
         n_last=sum(n_words(piece.last.text) for piece in pieces),
         n_lost=_n_lost(script, pieces),

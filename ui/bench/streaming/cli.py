@@ -14,13 +14,14 @@ _CLOCKS = ("virtual", "wall")
 _FIGURES = """\
 what is measured, of every program by the same code from what a reader saw:
   finals, stable, first shown   word error rate, after Whisper's normaliser, of the last text; of what each place held
-                                when it was first stable; of what it held first
+                                when it was first stable; of what it held first, a loop that vanished with all its words
   delays                        from the end of a word in the audio to its first appearance, and to that in stable or
-                                final text; of finals, from the end of the last word.  Of words that are never shown, or
-                                written otherwise (25), there is none: "of words" says of how many there is
+                                final text (settled); of finals, from the end of the last word.  There is none of words
+                                that are never shown, or written otherwise (25): "of words" says of how many there is
   changed                       words that were shown and later changed or taken away; case and punctuation are none
   stable changed by finals      the same of words that were stable when the final came
-  stable taken back before      the same before the final: should be 0
+  stable completed before       stable words that grew before the final, as "turn" to "turnips"
+  stable taken back before      stable words that changed otherwise before the final: should be 0
   lost to guards                words in the audio of utterances that were discarded
   made up                       words of finals in which nothing of what was said is; where nothing is said, all of them
   p50 – hangover                what finals cost beyond the silence that our gate waits for
@@ -32,7 +33,7 @@ sets: long (talks), stream (speech between silence, noise and music), timit (cli
 clips, joined), nonspeech (silence, noise, music).
 
 clocks: virtual counts audio and the seconds that decoding really took, so minutes of audio take seconds; wall is the
-whole program at the speed of speech.
+whole program at the speed of speech.  Whatever else the machine does meanwhile makes delays longer, by either.
 """
 
 

@@ -123,7 +123,7 @@ def _times(sets: Sets) -> Iterator[str]:
 
 
 def _print(runs: Sequence[StreamRun], notes: Sequence[str]) -> None:
-    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console = Console() if sys.stdout.isatty() else Console(width=200)
     for table in tables_of(runs):
         console.print(table)
         console.print()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,20 +100,20 @@ class Listener:
 
     def __init__(self) -> None:
         self._worker: Worker | None = None
+        self._stack = ExitStack()
 
     def hear(self, path: Path) -> list[HeardWord]:
         """Return the words of a recording with their times."""
         if self._worker is None:
             _tell("base, for the times of words")
             program = ours("auto", words=True)
-            self._worker = Worker(program.name, command_of(program, "base", n_cpus()))
+            self._worker = self._stack.enter_context(Worker(program.name, command_of(program, "base", n_cpus())))
         _tell(f"times of the words in {path.name}, once")
         return [(start_s, end_s, word) for start_s, end_s, word in self._worker.ask("words", str(path)).result]
 
     def close(self) -> None:
         """End its process."""
-        if self._worker is not None:
-            self._worker.__exit__()
+        self._stack.close()
 
 
 def _run(trial: Trial, set_name: str, stream: Stream, answer: Mapping[str, Any]) -> StreamRun:

@@ -23,6 +23,7 @@ from stream.file import FileSource
 from ui.bench.peers.answering import peak_mib, serve
 from ui.bench.streaming.settings import varied
 from ui.bench.streaming.sounds import read_samples
+from ui.bench.streaming.virtual_clock import VirtualRun
 from ui.scoring.event_traces import trace_of
 from ui.scoring.traces import trace_as_json
 
@@ -94,8 +95,6 @@ class MaxWhisper:
         return [(word.start_s, word.end_s, word.text.strip()) for word in heard]
 
     def _virtual(self, path: str, setting: dict[str, str], model: MeasuredModel, block_ms: int) -> list[TimedEvent]:
-        from ui.bench.streaming.virtual_clock import VirtualRun
-
         options = varied(setting)
         run = VirtualRun(Transcriber(WebRtcDetector(), options), model, options.batch_size)
         return run.play(read_samples(path), n_samples(block_ms / 1000))

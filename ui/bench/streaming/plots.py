@@ -9,7 +9,9 @@ from ui.bench.streaming.measure import StreamRun
 from ui.bench.streaming.tables import TOGETHER, total
 from ui.scoring.delays import percentile
 
-_NOTE = "Point: half of the words are stable by then; line: 95 % are.  Full by the wall clock, ring by the virtual one."
+_NOTE = (
+    "Point: half of the words are settled by then; line: 95 % are.  Full by the wall clock, ring by the virtual one."
+)
 
 
 def plot_of(runs: Sequence[StreamRun]) -> str:
@@ -18,7 +20,7 @@ def plot_of(runs: Sequence[StreamRun]) -> str:
     sets = {name: [run for run in spoken if run.set_name == name] for name in dict.fromkeys(r.set_name for r in spoken)}
     if len(sets) > 1:
         sets = {TOGETHER: spoken, **sets}
-    axes = {"x_title": "stable text, seconds after the word", "y_title": "word errors of finals, %"}
+    axes = {"x_title": "settled, seconds after the word", "y_title": "word errors of finals, %"}
     return picture([Panel(title=name, **axes, series=_series(own)) for name, own in sets.items()], _NOTE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,13 +78,11 @@ class StreamMaker:
 
     def nonspeech(self) -> list[Stream]:
         """Return silence, noise and music, each by itself."""
-        rows = [row for row in self._rows if row["set"] == "nonspeech"]
         streams = []
-        for row in rows:
-            audio = read_samples(self._path(row))
+        for path in (self._path(row) for row in self._rows if row["set"] == "nonspeech"):
+            audio = read_samples(path)
             script = Script("", (), seconds(len(audio)))
-            streams.append(Stream(name=self._path(row).stem, path=_written(self._path(row).stem, audio), script=script,
-                                  times=""))  # fmt: skip
+            streams.append(Stream(name=path.stem, path=_written(path.stem, audio), script=script, times=""))
         return streams
 
     def _path(self, row: Mapping[str, str]) -> Path:
@@ -137,6 +136,9 @@ SETS: dict[str, Callable[[StreamMaker], list[Stream]]] = {
 
 
 def _written(name: str, audio: NDArray[np.int16]) -> Path:
-    path = bench_folder() / "streams" / f"{name}.wav"
-    write_wav(path, audio)
+    """Return a WAV file of ``audio`` that no other sound of this name overwrites."""
+    digest = hashlib.sha256(audio.tobytes()).hexdigest()[:12]
+    path = bench_folder() / "streams" / f"{name}-{digest}.wav"
+    if not path.is_file():
+        write_wav(path, audio)
     return path

@@ -120,13 +120,14 @@ _WORDS: list[Column] = [
 _DELAYS: list[Column] = [
     ("of words, %", _covered),
     *_lates("shown", "shown_s"),
-    *_lates("stable", "settled_s"),
+    *_lates("settled", "settled_s"),
     *_lates("final", "final_s"),
     ("p50 – hangover", _after_hangover),
 ]
 _STEADINESS: list[Column] = [
     ("changed", _share("n_changed", "n_last")),
     ("stable changed by finals", _share("n_stable_changed", "n_last")),
+    ("stable completed before, n", _count("n_completed")),
     ("stable taken back before, n", _count("n_taken_back")),
 ]
 _COST: list[Column] = [
