@@ -76,6 +76,17 @@ class StreamMaker:
         rows = self._wer(lambda row: "/short/" in row["file"] and not self._by_hand(row).is_file())
         return self._joined("short", rows[:: 3 if self._is_quick else 1])
 
+    def talkers(self, n_talkers: int, least_s: float) -> list[Stream]:
+        """Return so many streams of joined clips, each of at least ``least_s``; each begins with another clip."""
+        rows = self._wer(lambda row: "/short/" in row["file"])
+        starts = [index * len(rows) // n_talkers for index in range(n_talkers)] if rows else []
+        turned = [[*rows[start:], *rows[:start]] for start in starts]
+        return [
+            stream
+            for index, own in enumerate(turned)
+            for stream in self._joined(f"talker{index + 1}of{n_talkers}", _as_many(own, least_s))
+        ]
+
     def nonspeech(self) -> list[Stream]:
         """Return silence, noise and music, each by itself."""
         streams = []
@@ -115,6 +126,16 @@ class StreamMaker:
         scripts = [self._script(row, seconds(len(clip))) for row, clip in zip(rows, clips, strict=True)]
         script = joined_script([s for s, _ in scripts], [n / SAMPLE_RATE for n in starts], seconds(len(audio)))
         return [Stream(name=name, path=_written(name, audio), script=script, times=scripts[0][1])]
+
+
+def _as_many(rows: Rows, least_s: float) -> Rows:
+    """As many of ``rows``, from the first on, as last ``least_s`` with the pauses between them."""
+    total_s = 0.0
+    for n_rows, row in enumerate(rows, start=1):
+        total_s += float(row["seconds"]) + _PAUSE_S
+        if total_s >= least_s:
+            return rows[:n_rows]
+    return rows
 
 
 def sample_stream() -> Stream:
