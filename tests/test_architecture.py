@@ -43,6 +43,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "tiktoken": ("engine/tokenizer.py",),
     "torch": ("ui/bench/peers/openai_whisper_worker.py", "ui/bench/peers/torch_checkpoint.py"),
     "webrtcvad": ("stream/detector.py",),
+    "websocket": ("ui/bench/peers/whisper_live_worker.py",),
     "websockets": ("ui/bench/load/client.py", "ui/bench/peers/whisper_livekit_worker.py"),
     "whisper": ("ui/bench/peers/openai_whisper_worker.py",),
     "whisper_live": ("ui/bench/peers/whisper_live_server.py", "ui/bench/peers/whisper_live_worker.py"),

@@ -172,6 +172,15 @@ def test_a_block_is_handed_over_when_its_last_sample_was_recorded(tmp_path: Path
     assert all(t_s >= due_s for (_, t_s), due_s in zip(handed, (0.1, 0.15), strict=True))
 
 
+def test_sound_that_came_late_is_told() -> None:
+    recording = Recording(bytes(3_200 * 4))
+    assert [] == recording.notes
+    time.sleep(0.36)
+
+    assert 0.0 == recording.rest_s(0)
+    assert ["its sound was handed over up to 0.3 s late"] == recording.notes
+
+
 def test_another_rate_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="16000 Hz, got"):
         read_pcm(write_wav(tmp_path / "a.wav", 100, rate=8_000))

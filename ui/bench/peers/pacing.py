@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 SAMPLE_RATE = 16_000
 BLOCK_S = 0.1
+_LATE_S = 0.25
 _BLOCK_BYTES = 2 * int(SAMPLE_RATE * BLOCK_S)
 
 
@@ -49,6 +50,11 @@ class Recording:
     def blocks(self) -> list[bytes]:
         """The sound in blocks of 100 ms, the last one shorter."""
         return [self._pcm[at : at + _BLOCK_BYTES] for at in range(0, len(self._pcm), _BLOCK_BYTES)]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures must know: that the sound itself came late."""
+        return [f"its sound was handed over up to {self.late_s:.1f} s late"] if self.late_s > _LATE_S else []
 
     def due_s(self, index: int) -> float:
         """When the last sample of a block will have been recorded."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from websocket import WebSocketException
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 from ui.bench.peers.answering import serve
@@ -72,7 +73,7 @@ class WhisperLive:
     def stream(self, path: str) -> dict[str, Any]:
         """Return the trace of a recording as it came live, see ``ui.bench.streaming``."""
         began_s = self._cpu_s()
-        return self._hear(path) | self._cost(began_s) | {"notes": []}
+        return self._hear(path) | self._cost(began_s)
 
     def load(self, paths: list[str]) -> dict[str, Any]:
         """Return what became of recordings that come live at once, see ``ui.bench.load.measure``."""
@@ -86,7 +87,7 @@ class WhisperLive:
         time.sleep(start_s)
         try:
             return self._hear(path)
-        except RuntimeError as error:
+        except (RuntimeError, WebSocketException) as error:
             return {"views": [], "refusal": str(error), "late_s": 0.0}
 
     def _hear(self, path: str) -> dict[str, Any]:
@@ -103,7 +104,7 @@ class WhisperLive:
         finally:
             client.close_websocket()
         views = trace_as_json(trace_of_moments(screen.moments))
-        return {"views": views, "refusal": "", "late_s": recording.late_s}
+        return {"views": views, "refusal": "", "late_s": recording.late_s, "notes": recording.notes}
 
     def _cpu_s(self) -> float:
         return time.process_time() + self._server.cpu_s

@@ -57,7 +57,7 @@ class WhisperLiveKit:
                 notes.append(f"did not end within {_LAST_LIMIT_S:.0f} s after the sound: cut off")
             await speaking
             screen.end(recording.now_s)
-        return screen, notes
+        return screen, [*notes, *recording.notes]
 
 
 async def speak(connection: ClientConnection, recording: Recording) -> None:
