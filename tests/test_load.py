@@ -141,6 +141,37 @@ def test_a_stream_that_is_given_up_is_no_success() -> None:
     assert "the model failed" in one.refusal
 
 
+async def silent(connection: ServerConnection) -> None:
+    await connection.wait_closed()
+
+
+def test_a_server_that_never_gets_ready_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.bench.load.client._READY_LIMIT_S", 0.1)
+
+    assert ["not ready within 0.1 s"] == [one.refusal for one in heard(silent, OwnMessages)]
+
+
+def test_a_server_that_never_ends_is_given_up_and_its_text_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.bench.load.client._LAST_LIMIT_S", 0.1)
+
+    async def endless(connection: ServerConnection) -> None:
+        await connection.send(json.dumps({"kind": "session"}))
+        await connection.send(json.dumps({"kind": "partial", "utterance": 1, "text": "so", "start": 0, "end": 0.1}))
+        await connection.wait_closed()
+
+    (one,) = heard(endless, OwnMessages)
+    assert ("not finished 0.1 s after the sound", ["so"]) == (one.refusal, [view.text for view in one.trace])
+
+
+@pytest.mark.parametrize("said", ["hello", "[]", '{"type": "config"}', '{"kind": "session"}{', b"\x00"])
+def test_a_server_of_another_protocol_is_told(said: str | bytes) -> None:
+    async def foreign(connection: ServerConnection) -> None:
+        await connection.send(said)
+
+    (one,) = heard(foreign, OwnMessages)
+    assert "does not speak this protocol" in one.refusal
+
+
 def test_nobody_listening_is_a_refusal() -> None:
     (one,) = asyncio.run(hear_all(f"ws://{HOST}:9/stream", OwnMessages, [SOUND]))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -50,13 +52,14 @@ async def hear(url: str, messages: Messages, pcm: bytes, start_s: float = 0.0) -
     """Send one stream, from ``start_s`` on, and return what was shown of it."""
     await asyncio.sleep(start_s)
     try:
-        async with connect(url, max_size=None) as connection:
+        # Uncompressed, as sound hardly shrinks, and straight: a proxy would be measured too.
+        async with connect(url, max_size=None, compression=None, proxy=None) as connection:
             await _begin(connection, messages)
             return await _Call(connection, messages, Recording(pcm)).heard()
+    except TimeoutError:  # an OSError too
+        return Heard(refusal=f"not ready within {_READY_LIMIT_S:g} s")
     except (OSError, WebSocketException, RefusedError) as error:
-        return Heard(refusal=str(error) or type(error).__name__)
-    except TimeoutError:
-        return Heard(refusal=f"not ready within {_READY_LIMIT_S:.0f} s")
+        return Heard(refusal=str(error))
 
 
 async def _begin(connection: ClientConnection, messages: Messages) -> None:
@@ -64,7 +67,7 @@ async def _begin(connection: ClientConnection, messages: Messages) -> None:
     if messages.greeting is not None:
         await connection.send(messages.greeting)
     async with asyncio.timeout(_READY_LIMIT_S):
-        while not messages.is_ready(json.loads(await connection.recv())):
+        while not _understood(messages.is_ready, await connection.recv()):
             pass
 
 
@@ -88,7 +91,7 @@ class _Call:
         except (ConnectionClosed, RefusedError) as error:
             refusal = str(error)
         except TimeoutError:
-            refusal = f"not finished {_LAST_LIMIT_S:.0f} s after the sound"
+            refusal = f"not finished {_LAST_LIMIT_S:g} s after the sound"
         finally:
             await _ended(speaking, reading)
         trace = self._messages.trace(self._recording.now_s)
@@ -113,8 +116,16 @@ class _Call:
         """Read until the last message, or until the server closes in order."""
         async for text in self._connection:
             self._news.set()
-            if self._messages.receive(self._recording.now_s, json.loads(text)):
+            if _understood(partial(self._messages.receive, self._recording.now_s), text):
                 return
+
+
+def _understood(take: Callable[[Mapping[str, Any]], bool], text: str | bytes) -> bool:
+    """Let ``take`` have a message; what is none of the protocol is a refusal."""
+    try:
+        return take(json.loads(text))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"does not speak this protocol: it sent {str(text)[:60]!r}") from error
 
 
 async def _ended(*tasks: asyncio.Task[None]) -> None:

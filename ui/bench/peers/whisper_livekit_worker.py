@@ -47,7 +47,9 @@ class WhisperLiveKit:
 
     async def _listen(self, pcm: bytes) -> tuple[WhisperLiveKitScreen, list[str]]:
         screen, notes = WhisperLiveKitScreen(), []
-        async with connect(f"ws://{HOST}:{self._server.port}/asr", max_size=None) as connection:
+        async with connect(
+            f"ws://{HOST}:{self._server.port}/asr", max_size=None, compression=None, proxy=None
+        ) as connection:
             recording = Recording(pcm)
             speaking = asyncio.create_task(speak(connection, recording))
             try:
