@@ -34,7 +34,7 @@ def test_the_sample_is_heard_without_an_error(tmp_path: Path, monkeypatch: pytes
     assert (0, 0, 0) == (run.score.n_final_errors, run.score.n_lost, run.score.n_taken_back)
     # "twenty-five" is shown as 25.
     assert run.score.n_timed - 1 == len(run.score.shown_s) == len(run.score.settled_s)
-    assert run.counts["finals"] >= sum(view.is_closed for view in run.trace) > 5
+    assert run.counts["finals"] >= sum(view.is_closed for view in run.trace) > 1
     assert run.compute_s is not None
     assert run.compute_s > 0
 

@@ -6,8 +6,9 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,28 +29,33 @@ from ui.scoring.event_traces import trace_of
 from ui.scoring.traces import trace_as_json
 
 
-@dataclass(slots=True)
 class MeasuredModel:
-    """A model and what it did.
+    """A model and what it does from now on.
 
     Attributes:
         compute_s: seconds that it worked.
-        counts: how often what happened.
     """
 
-    model: WhisperModel
-    compute_s: float = 0.0
-    counts: dict[str, int] = field(default_factory=lambda: {"partials": 0, "finals": 0, "temperature fallbacks": 0})
+    def __init__(self, model: WhisperModel) -> None:
+        self.compute_s = 0.0
+        self._model = model
+        self._counts = {"partials": 0, "finals": 0, "temperature fallbacks": 0}
+        self._before = Counter(model.counts)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often what happened, the model's own counts among them."""
+        return self._counts | (self._model.counts - self._before)
 
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` and count."""
         began_s = time.perf_counter()
-        hypotheses = self.model.decode(jobs)
+        hypotheses = self._model.decode(jobs)
         self.compute_s += time.perf_counter() - began_s
         for job, hypothesis in zip(jobs, hypotheses, strict=True):
-            self.counts["finals" if job.is_final else "partials"] += 1
+            self._counts["finals" if job.is_final else "partials"] += 1
             hot = any(s.temperature > job.options.temperatures[0] for s in hypothesis.segments)
-            self.counts["temperature fallbacks"] += hot
+            self._counts["temperature fallbacks"] += hot
         return hypotheses
 
 
