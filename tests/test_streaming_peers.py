@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ui.bench.peers.conversions import weights_for
+from ui.bench.peers.environment import environment
 from ui.bench.peers.pacing import Recording, read_pcm
 from ui.bench.peers.server import HOST, Server
 from ui.bench.peers.whisper_live_screen import WhisperLiveScreen
@@ -243,6 +244,23 @@ def test_a_server_that_does_not_come_up_is_told_with_its_last_words(tmp_path: Pa
 
     with pytest.raises(RuntimeError, match="its server ended with exit code 1: no weights"):
         Server(tmp_path / "server.py", {"is_ill": True}, {})
+
+
+def test_what_is_installed_alone_brings_nothing_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "peers" / "big-2").mkdir(parents=True, exist_ok=True)
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr("ui.bench.peers.environment.bench_folder", lambda: tmp_path)
+    monkeypatch.setattr(subprocess, "run", run)
+
+    pythons = [environment(("small==1",), ("big==2",)) for _ in range(2)]
+
+    assert [tmp_path / "peers" / "big-2" / "bin" / "python"] * 2 == pythons
+    assert [["small==1"], ["--no-deps", "big==2"]] == [command[6:] for command in ran[1:]]
 
 
 def test_every_peer_has_a_worker_and_pinned_versions() -> None:
