@@ -246,6 +246,7 @@ def test_every_talker_begins_with_another_clip(tmp_path: Path, monkeypatch: pyte
 
     assert ["word a word b", "word b word c", "word c word a"] == [stream.script.text for stream in talkers]
     assert 3 == len({stream.path for stream in talkers})
+    assert ["by hand", "by hand, by base, 0.07 s early"] == [stream.times for stream in talkers[:2]]
 
 
 def talk(connection: Connection) -> None:

@@ -18,7 +18,7 @@ from ui.bench.machine import machine, n_cpus, our_version
 from ui.bench.peers.environment import PeerError
 from ui.bench.results import print_results, told_failure, try_writing
 from ui.bench.streaming.measure import Listener
-from ui.bench.streaming.streams import StreamMaker, sample_stream
+from ui.bench.streaming.streams import StreamMaker, sample_stream, told_times
 from ui.bench.worker import command_of
 from ui.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, complain
 from ui.interrupts import held_interrupts
@@ -57,6 +57,7 @@ def _streams(arguments: argparse.Namespace, notes: list[str]) -> Streams:
         made = {n_streams: maker.talkers(n_streams, arguments.seconds) for n_streams in arguments.streams}
     if not all(made.values()):
         raise PeerError(f"{arguments.audio} has no short English clip with a transcript")
+    notes += told_times({f"{n_streams} at once": own for n_streams, own in made.items()})
     return made
 
 

@@ -15,7 +15,7 @@ from ui.bench.streaming.measure import Listener, Sets, StreamRun, Trial, measure
 from ui.bench.streaming.plots import plot_of
 from ui.bench.streaming.programs import PEERS, ours
 from ui.bench.streaming.settings import Setting, settings_of, varied
-from ui.bench.streaming.streams import SETS, StreamMaker, sample_stream
+from ui.bench.streaming.streams import SETS, StreamMaker, sample_stream, told_times
 from ui.bench.streaming.tables import tables_of
 from ui.bench.worker import command_of
 from ui.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, complain
@@ -41,7 +41,10 @@ def bench_streaming(arguments: argparse.Namespace) -> int:
         complain(error)
         return EXIT_FAILED
     runs += _peers_runs(arguments, sets, notes)
-    notes += [f"max-whisper is {our_version()}, {arguments.model}, blocks of {arguments.block_ms} ms", *_times(sets)]
+    notes += [
+        f"max-whisper is {our_version()}, {arguments.model}, blocks of {arguments.block_ms} ms",
+        *told_times(sets),
+    ]
     print_results(tables_of(runs), [*notes, *(f"{run.label}: {note}" for run in runs for note in run.notes)])
     _write(arguments, runs, notes)
     return EXIT_OK
@@ -89,16 +92,6 @@ def _peers_runs(arguments: argparse.Namespace, sets: Sets, notes: list[str]) -> 
             notes.append(f"{program.name}: {error}")
         else:
             notes.append(f"{program.name}: {program.version}; {program.note}")
-
-
-def _times(sets: Sets) -> Iterator[str]:
-    """Say of each set how the times of its words were found."""
-    for name, streams in sets.items():
-        words = [word for stream in streams for word in stream.script.words]
-        if words:
-            how = ", ".join(dict.fromkeys(stream.times for stream in streams))
-            n_guessed = sum(word.is_guessed for word in words)
-            yield f"{name}: words timed {how}; {n_guessed} of {len(words)} have no time and no delay"
 
 
 def _write(arguments: argparse.Namespace, runs: Sequence[StreamRun], notes: Sequence[str]) -> None:

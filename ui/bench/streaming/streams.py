@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,7 +125,8 @@ class StreamMaker:
         audio, starts = joined(clips, _PAUSE_S)
         scripts = [self._script(row, seconds(len(clip))) for row, clip in zip(rows, clips, strict=True)]
         script = joined_script([s for s, _ in scripts], [n / SAMPLE_RATE for n in starts], seconds(len(audio)))
-        return [Stream(name=name, path=_written(name, audio), script=script, times=scripts[0][1])]
+        times = ", ".join(dict.fromkeys(how for _, how in scripts))
+        return [Stream(name=name, path=_written(name, audio), script=script, times=times)]
 
 
 def _as_many(rows: Rows, least_s: float) -> Rows:
@@ -154,6 +155,16 @@ SETS: dict[str, Callable[[StreamMaker], list[Stream]]] = {
     "nonspeech": StreamMaker.nonspeech,
 }
 """By the name that --sets takes."""
+
+
+def told_times(sets: Mapping[str, Sequence[Stream]]) -> Iterator[str]:
+    """Say of each set, by its name, how the times of its words were found."""
+    for name, streams in sets.items():
+        words = [word for stream in streams for word in stream.script.words]
+        if words:
+            how = ", ".join(dict.fromkeys(stream.times for stream in streams))
+            n_guessed = sum(word.is_guessed for word in words)
+            yield f"{name}: words timed {how}; {n_guessed} of {len(words)} have no time and no delay"
 
 
 def _written(name: str, audio: NDArray[np.int16]) -> Path:
