@@ -239,7 +239,8 @@ def test_the_table_and_the_picture() -> None:
 
 
 def test_every_talker_begins_with_another_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.bench.streaming.streams.bench_folder", lambda: tmp_path / "cache")
+    for module in ("streams", "word_times"):
+        monkeypatch.setattr(f"ui.bench.streaming.{module}.bench_folder", lambda: tmp_path / "cache")
     maker = StreamMaker(write_speech(tmp_path), lambda _: [(0.25, 0.5, "word"), (0.5, 0.75, "c")], is_quick=False)
 
     talkers = maker.talkers(3, 3.0)
