@@ -27,13 +27,15 @@ what is measured, of every program by the same code from what a reader saw:
   p50 – hangover                what finals cost beyond the silence that our gate waits for
   compute, CPU s per s          seconds in which the model worked, and processor seconds of the whole program, for each
                                 second of audio
+  others' CPUs                  how many other programs kept busy meanwhile, in the worst stream: above 0.2, say, the
+                                delays are theirs as much as ours
   peak MiB                      the most memory of a process begun for this program and setting
 
 sets: long (talks), stream (speech between silence, noise and music), timit (clips timed by hand, joined), short (other
 clips, joined), nonspeech (silence, noise, music).
 
 clocks: virtual counts audio and the seconds that decoding really took, so minutes of audio take seconds; wall is the
-whole program at the speed of speech.  Whatever else the machine does meanwhile makes delays longer, by either.
+whole program at the speed of speech.
 """
 
 
