@@ -57,7 +57,8 @@ PEERS: dict[str, Program] = {
         requirements=_WHISPER_LIVE,
         worker=_WORKERS / "whisper_live_worker.py",
         settings={"max_clients": 4, "is_batched": False},
-        note="its server and its own client as they come (its Silero filter, beam 5, int8), no batching; the client "
+        note="its server and its own client as they come (its Silero filter, beam 5, int8), no batching, but a "
+        "thread for each processor where its run_server.py takes one; the client "
         "waits as after a file, until nothing new came for 15 s, and keeps what is open then; memory is the server's, "
         "processor seconds are those until the sound ends: then its server decodes the last of it over and over",
     ),
