@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from engine.config import WITHOUT_SPACES
 from engine.events import Hypothesis, Token
@@ -52,11 +53,11 @@ class StablePrefix:
         """The stable tokens so far."""
         return self._stable
 
-    def receive_hypothesis(self, hypothesis: Hypothesis, heard_s: float) -> tuple[Token, ...]:
+    def receive_hypothesis(self, hypothesis: Hypothesis, heard_s: float) -> tuple[Token, ...] | None:
         """Take what was heard in the first ``heard_s`` seconds of the utterance; return what to show behind the stable.
 
         The last word never becomes stable, whatever was agreed.  A hypothesis that contradicts the stable tokens, as
-        one decoded without regard to them may, leaves them as they are and is not shown.
+        one decoded without regard to them may, leaves everything as it is: None.
         """
         tokens = hypothesis.tokens
         words = list(_words(tokens, by_spaces=hypothesis.language not in WITHOUT_SPACES))
@@ -64,7 +65,7 @@ class StablePrefix:
         last = self._previous[-1] if self._previous else ()
         self._previous.append(tokens)
         if _n_common(tokens, self._stable) < len(self._stable):
-            return ()
+            return None
         self._stable = tokens[: max(len(self._stable), self._stable_end(words, heard_s, n_agreed))]
         shown_end = max(len(self._stable), self._shown_end(words, heard_s, _n_common(last, tokens)))
         self._shown = [word.text for word in words if word.end <= shown_end]
@@ -77,7 +78,7 @@ class StablePrefix:
         return min(_n_common(one, tokens) for one in self._previous)
 
     def _stable_end(self, words: Sequence[_Word], heard_s: float, n_agreed: int) -> int:
-        heard = list(_in_order(words[:-1], heard_s - self._options.stable_after_s))
+        heard = _heard(_in_order(words[:-1]), heard_s - self._options.stable_after_s)
         if self._options.policy == "agreement" or any(word.attended_s is None for word in heard):
             heard = [word for word in heard if word.end <= n_agreed]
         return heard[-1].end if heard else 0
@@ -85,10 +86,11 @@ class StablePrefix:
     def _shown_end(self, words: Sequence[_Word], heard_s: float, n_agreed: int) -> int:
         """Words that were shown stay as long as they are heard: whoever reads is not served by their going away."""
         end, is_shown = 0, True
-        heard = {word.end for word in _in_order(words, heard_s - self._options.shown_after_s)}
-        for i, word in enumerate(words):
+        in_order = list(_in_order(words))
+        n_heard = len(_heard(in_order, heard_s - self._options.shown_after_s))
+        for i, word in enumerate(in_order):
             is_shown = is_shown and self._shown[i : i + 1] == [word.text]
-            is_sure = word.end in heard and word.probability >= self._options.shown_probability
+            is_sure = i < n_heard and word.probability >= self._options.shown_probability
             if not (is_shown or is_sure or word.end <= n_agreed):
                 break
             end = word.end
@@ -111,18 +113,20 @@ def _word(tokens: Sequence[Token], end: int) -> _Word:
     return _Word(end, letters, max(attended_s, default=None), probability)
 
 
-def _in_order(words: Sequence[_Word], before_s: float) -> Iterator[_Word]:
-    """Yield the words heard before ``before_s``, up to the first for which the model looked back.
-
-    Where nobody knows where it looked, all of them.
-    """
+def _in_order(words: Sequence[_Word]) -> Iterator[_Word]:
+    """Yield the words up to the first for which the model looked back: from there on it repeats itself."""
     looked_s = 0.0
     for word in words:
         if word.attended_s is not None:
-            if not looked_s - _REWIND_S <= word.attended_s <= before_s:
+            if word.attended_s < looked_s - _REWIND_S:
                 return
             looked_s = max(looked_s, word.attended_s)
         yield word
+
+
+def _heard(words: Iterable[_Word], before_s: float) -> list[_Word]:
+    """The words up to the first heard after ``before_s``; where nobody knows when that was, all of them."""
+    return list(takewhile(lambda word: word.attended_s is None or word.attended_s <= before_s, words))
 
 
 def _n_common(one: Sequence[Token], other: Sequence[Token]) -> int:

@@ -15,25 +15,22 @@ chunks nor how fast the model is changes a final (docs/decisions/0003-finals-sta
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
 from typing import assert_never
 
 from engine.events import (
-    NO_LEAD_IN,
     AudioDropped,
     DecodeFailed,
     DecodeJob,
     Event,
-    Final,
     Flushed,
     Hypothesis,
-    LeadIn,
     SpeechStarted,
     SpeechStopped,
 )
-from engine.options import DecodingOptions, StreamingOptions
+from engine.jobs import Due, JobMaker
+from engine.options import StreamingOptions
 from engine.stability import StablePrefix
-from engine.utterance import Said, Utterance
+from engine.utterance import Utterance
 from stream.audio import SAMPLE_RATE, AudioChunk, level_dbfs, n_samples, seconds
 from stream.detector import VoiceDetector
 from stream.gate import GateEvent, SpeechClosed, SpeechGate, SpeechOpened, SpeechPaused, SpeechResumed
@@ -41,26 +38,9 @@ from stream.ring import RingBuffer
 
 _RING_RESERVE_S = 8.0
 """Room in the ring beyond the longest utterance: a pre-roll, a hangover, and audio that came after a cut was due."""
-_MOST_LEAD_INS = 64
-"""Half a second each: no more fit into a window."""
 
 LEVEL_SAMPLES = 1600
 """The level is that of the last tenth of a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Due:
-    """Work that waits for the model.
-
-    Attributes:
-        utterance: whose.
-        end_sample: where its audio ends.
-        is_final: whether the outcome may become the utterance's final text.
-    """
-
-    utterance: Utterance
-    end_sample: int
-    is_final: bool
 
 
 class Transcriber:
@@ -73,9 +53,7 @@ class Transcriber:
         self._utterances: deque[Utterance] = deque()
         """Oldest first.  Only the last may be open, and only it needs the ring: closed ones own their audio."""
         self._n_utterances = 0
-        self._said: deque[Said] = deque(maxlen=_MOST_LEAD_INS)
-        self._language = ""
-        """What was spoken last."""
+        self._job_maker = JobMaker(self._options)
         self._flushes: deque[tuple[int, Flushed]] = deque()
         """Each with the last utterance before it."""
         self._jobs: list[DecodeJob] = []
@@ -165,7 +143,7 @@ class Transcriber:
         longest_s = seconds(self._ring.capacity_samples) - _RING_RESERVE_S
         if options.gate.longest_s > longest_s:
             raise ValueError(f"gate.longest_s must be at most {longest_s:g}, as at first, got {options.gate.longest_s}")
-        self._options = options
+        self._options = self._job_maker.options = options
         self._gate.configure(options.gate)
 
     def events(self) -> list[Event]:
@@ -191,7 +169,7 @@ class Transcriber:
             length = first[0].utterance.length_to(first[0].end_sample)
             finals = [one for one in due if one.is_final]
             first = sorted(finals, key=lambda one: abs(one.utterance.length_to(one.end_sample) - length))[:most]
-        self._jobs = [self._make_job(one) for one in first]
+        self._jobs = [self._job_maker.job(one, self._held_audio(one.utterance)) for one in first]
         return list(self._jobs)
 
     def receive_hypothesis(self, job: DecodeJob, hypothesis: Hypothesis) -> None:
@@ -219,7 +197,7 @@ class Transcriber:
         self._jobs.remove(job)
         return next(u for u in self._utterances if u.id == job.utterance_id)
 
-    def _due(self) -> list[_Due]:
+    def _due(self) -> list[Due]:
         """What waits for the model, the oldest first; nothing while some of it is decoded.
 
         Only the last utterance can be open: what is due of it comes behind every other's final.
@@ -231,69 +209,23 @@ class Transcriber:
             waiting = waiting[:1]  # the next one's lead-in is still to be heard
         return [one for u in waiting if (one := self._due_of(u)) is not None]
 
-    def _due_of(self, utterance: Utterance) -> _Due | None:
+    def _due_of(self, utterance: Utterance) -> Due | None:
         end = utterance.probable_end
         if end is not None and utterance.outcome_end != end:
-            return _Due(utterance, end, is_final=True)
+            return Due(utterance, end, is_final=True)
         if end is None and self._options.partials:
             now = self._ring.end_sample
             if now - utterance.decoded_to >= n_samples(self._options.step_s):
-                return _Due(utterance, now, is_final=False)
+                return Due(utterance, now, is_final=False)
         return None
-
-    def _make_job(self, due: _Due) -> DecodeJob:
-        utterance, options = due.utterance, self._options
-        held = self._held_audio(utterance)
-        lead_in, start = self._lead_in(due, held.start_sample)
-        audio = held.samples[start - held.start_sample : due.end_sample - held.start_sample]
-        is_free = due.is_final and not options.keeps_stable
-        prefix = () if is_free else tuple(token.id for token in utterance.prefix.tokens)
-        context = options.final_context if due.is_final else options.partial_context
-        return DecodeJob(
-            utterance.id,
-            audio,
-            start,
-            due.is_final,
-            self._decoding_of(due),
-            context.needed_s(seconds(len(audio))),
-            prefix,
-            utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else (),
-            self._language,
-            lead_in,
-            wants_attention=utterance.end_sample is None,
-        )
 
     def _held_audio(self, utterance: Utterance) -> AudioChunk:
         """A copy of the utterance's audio and of what came before it, as far as that is wanted."""
         if utterance.audio is not None:
             return utterance.audio
-        lead_in_s = max(self._options.partial_lead_in_s, self._options.final_lead_in_s)
         end = self._ring.end_sample if utterance.end_sample is None else utterance.end_sample
-        start = min(utterance.start_sample, max(self._ring.start_sample, end - n_samples(lead_in_s)))
+        start = min(utterance.start_sample, max(self._ring.start_sample, end - self._job_maker.reach_samples))
         return AudioChunk(self._ring.read(start, end), start)
-
-    def _lead_in(self, due: _Due, held_from: int) -> tuple[LeadIn, int]:
-        """What was said just before, as much as fits, and where it begins."""
-        utterance, start = due.utterance, due.utterance.start_sample
-        ids: tuple[int, ...] = ()
-        room = n_samples(self._options.final_lead_in_s if due.is_final else self._options.partial_lead_in_s)
-        is_wanted = not self._options.decoding.timestamps and utterance.alone_end != due.end_sample
-        for said in reversed(self._said) if is_wanted else ():
-            if due.end_sample - said.start_sample > room or said.start_sample < held_from:
-                break
-            if said.language != self._said[-1].language:
-                break
-            start, ids = said.start_sample, said.ids + ids
-        return (LeadIn(utterance.start_sample - start, ids, self._said[-1].language) if ids else NO_LEAD_IN), start
-
-    def _decoding_of(self, due: _Due) -> DecodingOptions:
-        """The options of a job: partials are greedy, and know the language once enough was heard of them."""
-        decoding = self._options.decoding
-        if due.utterance.id > 1:
-            decoding = replace(decoding, prefix="")
-        if due.is_final:
-            return decoding
-        return replace(decoding, beam_size=1, words=False, language=decoding.language or due.utterance.language or None)
 
     def _receive_gate_events(self, events: list[GateEvent]) -> None:
         for event in events:
@@ -327,18 +259,10 @@ class Transcriber:
         """Let go of the oldest utterances whose text is known, in order, and of the flushes behind them."""
         while self._utterances and self._utterances[0].is_decided and not self._is_with_model(self._utterances[0]):
             self._tell_flushes()
-            self._end(self._utterances.popleft())
+            ending = self._utterances.popleft().ending()
+            self._job_maker.receive_ending(ending)
+            self._events.append(ending)
         self._tell_flushes()
-
-    def _end(self, utterance: Utterance) -> None:
-        event = utterance.ending()
-        self._events.append(event)
-        if isinstance(event, Final):
-            self._language = event.language
-            ids = tuple(token.id for token in event.tokens)
-            self._said.append(Said(n_samples(event.start_s), n_samples(event.end_s), ids, event.language))
-        else:
-            self._said.clear()
 
     def _tell_flushes(self) -> None:
         oldest = self._utterances[0].id if self._utterances else self._n_utterances + 1

@@ -17,16 +17,6 @@ _ENOUGH_FOR_LANGUAGE_S = 3.0
 """So much of an utterance tells what is spoken in it; partials of more of it do not ask again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a final leaves for the utterances behind it, to be their lead-in."""
-
-    start_sample: int
-    end_sample: int
-    ids: tuple[int, ...]
-    language: str
-
-
 @dataclass(slots=True, eq=False)
 class Utterance:
     """The state of one utterance.
@@ -92,7 +82,8 @@ class Utterance:
             return None
         if job.is_final:
             self.outcome, self.outcome_end = hypothesis, job.end_sample
-        return self._partial(self.prefix.receive_hypothesis(hypothesis, heard_s))
+        unstable = self.prefix.receive_hypothesis(hypothesis, heard_s)
+        return None if unstable is None else self._partial(unstable)
 
     def receive_failure(self, end_sample: int, is_final: bool) -> bool:
         """Take it that the model failed over the audio up to ``end_sample``; return whether that was the last try."""

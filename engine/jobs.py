@@ -1,0 +1,119 @@
+"""What is asked of the model about an utterance: its audio, what was said before it, what is known of its text.
+
+Pure.  The lead-in is docs/decisions/0013-lead-in.md.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from engine.events import NO_LEAD_IN, DecodeJob, Discarded, Final, LeadIn
+from engine.options import DecodingOptions, StreamingOptions
+from engine.utterance import Utterance
+from stream.audio import AudioChunk, n_samples, seconds
+
+_MOST_LEAD_INS = 64
+"""Half a second each: no more fit into a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Work that waits for the model.
+
+    Attributes:
+        utterance: whose.
+        end_sample: where its audio ends.
+        is_final: whether the outcome may become the utterance's final text.
+    """
+
+    utterance: Utterance
+    end_sample: int
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a final leaves for the utterances behind it, to be their lead-in."""
+
+    start_sample: int
+    ids: tuple[int, ...]
+    language: str
+
+
+class JobMaker:
+    """Makes the jobs of one stream; it remembers what was said.
+
+    Attributes:
+        options: how the stream is decoded.
+    """
+
+    def __init__(self, options: StreamingOptions) -> None:
+        self.options = options
+        self._said: deque[_Said] = deque(maxlen=_MOST_LEAD_INS)
+        self._language = ""
+        """What was spoken last."""
+
+    @property
+    def reach_samples(self) -> int:
+        """How far back from its end the audio of a job may begin."""
+        return n_samples(max(self.options.partial_lead_in_s, self.options.final_lead_in_s))
+
+    def receive_ending(self, event: Final | Discarded) -> None:
+        """Remember what was said last; behind what was no speech, nothing was."""
+        if isinstance(event, Discarded):
+            self._said.clear()
+            return
+        self._language = event.language
+        ids = tuple(token.id for token in event.tokens)
+        self._said.append(_Said(n_samples(event.start_s), ids, event.language))
+
+    def job(self, due: Due, held: AudioChunk) -> DecodeJob:
+        """Return the job of ``due``; ``held`` is the audio there is, from before the utterance to its end."""
+        utterance, options = due.utterance, self.options
+        lead_in, start = self._lead_in(due, held.start_sample)
+        audio = held.samples[start - held.start_sample : due.end_sample - held.start_sample]
+        is_free = due.is_final and not options.keeps_stable
+        prefix = () if is_free else tuple(token.id for token in utterance.prefix.tokens)
+        context = options.final_context if due.is_final else options.partial_context
+        return DecodeJob(
+            utterance.id,
+            audio,
+            start,
+            due.is_final,
+            self._decoding(due),
+            context.needed_s(seconds(len(audio))),
+            prefix,
+            utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else (),
+            self._language,
+            lead_in,
+            wants_attention=utterance.end_sample is None,
+        )
+
+    def _lead_in(self, due: Due, held_from: int) -> tuple[LeadIn, int]:
+        """What was said just before in one language, as much as fits, and where it begins."""
+        utterance, start = due.utterance, due.utterance.start_sample
+        ids: tuple[int, ...] = ()
+        earliest = max(held_from, due.end_sample - self._room(due))
+        for said in reversed(self._said):
+            if said.start_sample < earliest or said.language != self._said[-1].language:
+                break
+            start, ids = said.start_sample, said.ids + ids
+        return (LeadIn(utterance.start_sample - start, ids, self._said[-1].language) if ids else NO_LEAD_IN), start
+
+    def _room(self, due: Due) -> int:
+        """How many samples a job may have, lead-in and all."""
+        options = self.options
+        if options.decoding.timestamps or due.utterance.alone_end == due.end_sample:
+            return 0
+        return n_samples(options.final_lead_in_s if due.is_final else options.partial_lead_in_s)
+
+    def _decoding(self, due: Due) -> DecodingOptions:
+        """The options of a job: partials are greedy, and know the language once enough was heard of it."""
+        decoding = self.options.decoding
+        if due.utterance.id > 1:
+            decoding = replace(decoding, prefix="")
+        if due.is_final:
+            return decoding
+        language = decoding.language or due.utterance.language or None
+        return replace(decoding, beam_size=1, temperatures=(0.0,), words=False, language=language)
