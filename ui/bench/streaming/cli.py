@@ -27,8 +27,8 @@ what is measured, of every program by the same code from what a reader saw:
   p50 – hangover                what finals cost beyond the silence that our gate waits for
   compute, CPU s per s          seconds in which the model worked, and processor seconds of the whole program, for each
                                 second of audio
-  others' CPUs                  how many other programs kept busy meanwhile, in the worst stream: above 0.2, say, the
-                                delays are theirs as much as ours
+  others' CPUs                  how many other programs kept busy meanwhile, in the worst stream: delays are as true
+                                as this is near 0
   peak MiB                      the most memory of a process begun for this program and setting
 
 sets: long (talks), stream (speech between silence, noise and music), timit (clips timed by hand, joined), short (other
