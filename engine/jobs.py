@@ -13,6 +13,9 @@ from engine.options import DecodingOptions, StreamingOptions
 from engine.utterance import Utterance
 from stream.audio import AudioChunk, n_samples, seconds
 
+_FEWEST_TOKENS = 20
+_MOST_TOKENS_PER_S = 20.0
+"""Nobody speaks so fast: real speech took up to 5.3 tokens a second (tiny.en and base, eight languages)."""
 _MOST_LEAD_INS = 64
 """Half a second each: no more fit into a window."""
 
@@ -81,7 +84,7 @@ class JobMaker:
             audio,
             start,
             due.is_final,
-            self._decoding(due),
+            self._decoding(due, seconds(len(audio)), len(lead_in.ids) + len(prefix)),
             context.needed_s(seconds(len(audio))),
             prefix,
             utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else (),
@@ -108,11 +111,13 @@ class JobMaker:
             return 0
         return n_samples(options.final_lead_in_s if due.is_final else options.partial_lead_in_s)
 
-    def _decoding(self, due: Due) -> DecodingOptions:
+    def _decoding(self, due: Due, audio_s: float, n_given: int) -> DecodingOptions:
         """The options of a job: partials are greedy, and know the language once enough was heard of it."""
         decoding = self.options.decoding
         if due.utterance.id > 1:
             decoding = replace(decoding, prefix="")
+        most = n_given + _FEWEST_TOKENS + int(_MOST_TOKENS_PER_S * audio_s)
+        decoding = replace(decoding, max_tokens=min(decoding.max_tokens, most))
         if due.is_final:
             return decoding
         language = decoding.language or due.utterance.language or None

@@ -104,6 +104,11 @@ class WhisperModel:
         recognizer = Recognizer(networks, tokenizer, TokenFilters(checkpoint, tokenizer), timings)
         return cls(Path(which).name, compute.name, recognizer, timings)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages it knows; English alone where it is not multilingual."""
+        return tuple(self.tokenizer.languages) if self.tokenizer.is_multilingual else ("en",)
+
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` together, each in the context it wants.
 

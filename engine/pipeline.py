@@ -35,21 +35,41 @@ async def transcribe(
         SourceError: the source failed; all that was heard before is final by then.
     """
     options = options or StreamingOptions()
-    async with ModelService(model, batch_size=options.batch_size, clock=clock) as service:
-        stream = service.open(options)
-        reading = asyncio.create_task(_read(source, stream))
-        stopping = asyncio.create_task(_cancel_when(stop or asyncio.Event(), reading))
-        try:
-            async with aclosing(stream.events()) as events:
-                async for event in events:
-                    yield event
-            await asyncio.wait({reading})
-            if not reading.cancelled():
-                reading.result()
-        finally:
-            stopping.cancel()
-            reading.cancel()
-            await asyncio.wait({reading, stopping})
+    async with (
+        ModelService(model, batch_size=options.batch_size, clock=clock) as service,
+        aclosing(hear(source, service.open(options), stop=stop)) as events,
+    ):
+        async for event in events:
+            yield event
+
+
+async def hear(
+    source: AudioSource, stream: LiveStream, *, stop: asyncio.Event | None = None
+) -> AsyncGenerator[TimedEvent]:
+    """Yield the events of ``stream`` while it hears ``source``, until all is final; it ends with the iterator.
+
+    Args:
+        source: read as long as there is room for its audio.
+        stream: a new one.
+        stop: once set, the source is closed, what was heard is made final, and the iterator ends.
+
+    Raises:
+        SourceError: the source failed; all that was heard before is final by then.
+    """
+    reading = asyncio.create_task(_read(source, stream))
+    stopping = asyncio.create_task(_cancel_when(stop or asyncio.Event(), reading))
+    try:
+        async with aclosing(stream.events()) as events:
+            async for event in events:
+                yield event
+        await asyncio.wait({reading})
+        if not reading.cancelled():
+            reading.result()
+    finally:
+        stopping.cancel()
+        reading.cancel()
+        await asyncio.wait({reading, stopping})
+        await stream.aclose()
 
 
 async def _read(source: AudioSource, stream: LiveStream) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.events import DecodeJob, Discarded, Final, Hypothesis, Partial, Token
-from engine.guards import LOGPROB_THRESHOLD, is_not_speech
+from engine.guards import LOGPROB_THRESHOLD, is_loop, is_not_speech
 from engine.stability import StablePrefix
 from stream.audio import AudioChunk, seconds
 
@@ -33,6 +33,7 @@ class Utterance:
         language: what is spoken in it, as far as partials need to know; empty while too little was heard.
         outcome: the hypothesis of exactly ``start_sample`` … ``outcome_end``, fit to be final.
         alone_end: the end of the audio whose final needs to be heard without a lead-in.
+        doubtful: what was heard of it with one.
         is_taken_back: whether whoever spoke wants it forgotten.
         n_failures: how often the model failed over its final.
     """
@@ -49,6 +50,7 @@ class Utterance:
     outcome: Hypothesis | None = None
     outcome_end: int = -1
     alone_end: int = -1
+    doubtful: Hypothesis | None = None
     is_taken_back: bool = False
     n_failures: int = 0
 
@@ -78,12 +80,21 @@ class Utterance:
         if heard_s >= _ENOUGH_FOR_LANGUAGE_S:
             self.language = hypothesis.language
         if job.is_final and job.lead_in.ids and _is_doubtful(hypothesis):
-            self.alone_end = job.end_sample
+            self.alone_end, self.doubtful = job.end_sample, hypothesis
             return None
         if job.is_final:
-            self.outcome, self.outcome_end = hypothesis, job.end_sample
+            self.outcome, self.outcome_end = self._better(hypothesis, job.end_sample), job.end_sample
+        if not self.prefix.tokens and not job.lead_in.ids and _is_made_up(hypothesis):
+            return None
         unstable = self.prefix.receive_hypothesis(hypothesis, heard_s)
         return None if unstable is None else self._partial(unstable)
+
+    def _better(self, alone: Hypothesis, end_sample: int) -> Hypothesis:
+        """What was heard with a lead-in, where it holds words, and the utterance sounds like speech by itself."""
+        if self.alone_end != end_sample or self.doubtful is None or _is_made_up(alone):
+            return alone
+        ids = [token.id for token in self.doubtful.tokens]
+        return alone if not text_of(self.doubtful.tokens) or is_loop(ids) else self.doubtful
 
     def receive_failure(self, end_sample: int, is_final: bool) -> bool:
         """Take it that the model failed over the audio up to ``end_sample``; return whether that was the last try."""
@@ -105,7 +116,7 @@ class Utterance:
         text = text_of(hypothesis.tokens)
         if not text:
             return Discarded(self.id, "no words were heard", *span)
-        if is_not_speech(hypothesis.no_speech_prob, hypothesis.avg_logprob):
+        if _is_made_up(hypothesis):
             return Discarded(self.id, "it does not sound like speech", *span)
         return _final(self.id, text, hypothesis, span)
 
@@ -123,7 +134,13 @@ class Utterance:
 
 def _is_doubtful(hypothesis: Hypothesis) -> bool:
     """Whether it is to be heard without its lead-in, which sounds like speech whatever follows it."""
-    return not text_of(hypothesis.tokens) or hypothesis.avg_logprob < LOGPROB_THRESHOLD
+    is_improbable = hypothesis.avg_logprob < LOGPROB_THRESHOLD
+    return is_improbable or not text_of(hypothesis.tokens) or is_loop([token.id for token in hypothesis.tokens])
+
+
+def _is_made_up(hypothesis: Hypothesis) -> bool:
+    ids = [token.id for token in hypothesis.tokens]
+    return is_not_speech(hypothesis.no_speech_prob, hypothesis.avg_logprob, ids)
 
 
 def _final(id: int, text: str, hypothesis: Hypothesis, span: tuple[float, float]) -> Final:

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -44,6 +45,9 @@ _FLOATS: dict[str, type[np.floating]] = {
 _LOUDEST = 2.0**15
 """Full scale is 1; FFmpeg wraps what is louder than twice this to a full-scale click instead of clipping it."""
 
+_OPENS_NOTHING_ELSE = {"protocol_whitelist": "none"}
+"""A list of other files, or an address, is no recording: whoever sent it must not learn what is there."""
+
 _FORMATS_WITH_A_LENGTH = {"aiff", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "ogg"}
 """Of other formats FFmpeg guesses the length from the bit rate or from the size of the file."""
 
@@ -59,17 +63,24 @@ class FileSource:
 
     def __init__(
         self,
-        path: str | Path,
+        file: str | Path | BinaryIO,
         *,
+        name: str | None = None,
         paced: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """``paced`` releases each chunk when a microphone would have recorded its last sample.
+        """Open nothing yet.
 
-        ``clock`` returns seconds and ``sleep`` waits for some; only pacing uses them.
+        Args:
+            file: a path; or what is open already and can be sought in, a stranger's maybe: it may name no other file.
+            name: what people call it; a path's own where it is not given.
+            paced: release each chunk when a microphone would have recorded its last sample.
+            clock: seconds; only pacing uses it.
+            sleep: waits for some.
         """
-        self._path = Path(path)
+        self._file = Path(file) if isinstance(file, str) else file
+        self._name = name
         self._paced = paced
         self._clock = clock
         self._sleep = sleep
@@ -78,7 +89,7 @@ class FileSource:
     @property
     def name(self) -> str:
         """The file's name without its folder."""
-        return self._path.name
+        return self._name or (self._file.name if isinstance(self._file, Path) else "the file")
 
     @property
     def duration_s(self) -> float | None:
@@ -100,16 +111,22 @@ class FileSource:
             yield chunk
 
     def _decoded_chunks(self) -> Iterator[AudioChunk]:
-        _check_path(self._path)
-        try:
-            container = av.open(str(self._path))
-        except av.FFmpegError as error:
-            raise _open_error(self._path, error) from error
-        with container:
-            audio = _best_audio(self._path, container)
+        called = str(self._file) if isinstance(self._file, Path) else self.name
+        with self._opened(called) as container:
+            audio = _best_audio(called, container)
             self._duration_s = _duration_s(container, audio)
             n_samples_each = _PACED_CHUNK_SAMPLES if self._paced else _CHUNK_SAMPLES
-            yield from _regrouped(_decoded(self._path, container, audio), n_samples_each)
+            yield from _regrouped(_decoded(called, container, audio), n_samples_each)
+
+    def _opened(self, called: str) -> InputContainer:
+        try:
+            if not isinstance(self._file, Path):
+                self._file.seek(0)
+                return av.open(self._file, "r", options=_OPENS_NOTHING_ELSE)
+            _check_path(self._file)
+            return av.open(str(self._file), "r")
+        except av.FFmpegError as error:
+            raise _open_error(called, error, has_path=isinstance(self._file, Path)) from error
 
 
 class _MonoResampler:
@@ -162,26 +179,26 @@ def _check_path(path: Path) -> None:
         raise SourceError(f"{path} is empty (0 bytes): record or copy it again")
 
 
-def _open_error(path: Path, error: av.FFmpegError) -> SourceError:
-    if isinstance(error, PermissionError):
-        return SourceError(_forbidden(path))
-    if isinstance(error, av.error.InvalidDataError):
-        return SourceError(f"{path} is not audio, or its beginning is damaged: give a file that a player plays")
-    return SourceError(f"{path} cannot be opened: {error.strerror}")
+def _open_error(called: str, error: av.FFmpegError, *, has_path: bool) -> SourceError:
+    if has_path and isinstance(error, PermissionError):
+        return SourceError(_forbidden(called))
+    if not has_path or isinstance(error, av.error.InvalidDataError):
+        return SourceError(f"{called} is not audio, or its beginning is damaged: give a file that a player plays")
+    return SourceError(f"{called} cannot be opened: {error.strerror}")
 
 
-def _forbidden(path: Path) -> str:
-    return f"{path} may not be read: give yourself the right to, for example chmod u+r {path}"
+def _forbidden(called: object) -> str:
+    return f"{called} may not be read: give yourself the right to, for example chmod u+r {called}"
 
 
-def _best_audio(path: Path, container: InputContainer) -> AudioStream:
+def _best_audio(called: str, container: InputContainer) -> AudioStream:
     audio = container.streams.best("audio")
     if not isinstance(audio, AudioStream):
-        raise SourceError(f"{path} has no sound track: give a recording, or a video with sound")
+        raise SourceError(f"{called} has no sound track: give a recording, or a video with sound")
     # PyAV leaves it out where FFmpeg has no decoder.
     if audio.codec_context is None:
         raise SourceError(
-            f"{path} is encoded with a codec that FFmpeg does not know here: save it as FLAC, WAV or MP3 first"
+            f"{called} is encoded with a codec that FFmpeg does not know here: save it as FLAC, WAV or MP3 first"
         )
     return audio
 
@@ -198,7 +215,7 @@ def _known_length_s(container: InputContainer, audio: AudioStream) -> float | No
     return _duration_s(container, audio) if is_lame or container.format.name in _FORMATS_WITH_A_LENGTH else None
 
 
-def _decoded(path: Path, container: InputContainer, audio: AudioStream) -> Iterator[AudioChunk]:
+def _decoded(called: str, container: InputContainer, audio: AudioStream) -> Iterator[AudioChunk]:
     """Yield the sound frame by frame, then raise if it ended too early."""
     resampler = _MonoResampler()
     end_sample = 0
@@ -216,7 +233,7 @@ def _decoded(path: Path, container: InputContainer, audio: AudioStream) -> Itera
         failure = error.strerror
     tail = AudioChunk(resampler.flush(), end_sample)
     yield tail
-    _check_end(path, seconds(tail.end_sample), _known_length_s(container, audio), failure)
+    _check_end(called, seconds(tail.end_sample), _known_length_s(container, audio), failure)
 
 
 def _frames(container: InputContainer, audio: AudioStream) -> Iterator[tuple[AudioFrame, float]]:
@@ -234,14 +251,14 @@ def _frames(container: InputContainer, audio: AudioStream) -> Iterator[tuple[Aud
             end_s = frame.time + frame.samples / frame.sample_rate if frame.time is not None else None
 
 
-def _check_end(path: Path, end_s: float, length_s: float | None, failure: str | None) -> None:
+def _check_end(called: str, end_s: float, length_s: float | None, failure: str | None) -> None:
     if failure is None and (length_s is None or end_s > length_s - _BROKEN_OFF_S) and end_s > 0:
         return
     if end_s == 0:
-        raise SourceError(f"{path} holds no sound that can be decoded: save it anew as FLAC, WAV or MP3")
+        raise SourceError(f"{called} holds no sound that can be decoded: save it anew as FLAC, WAV or MP3")
     of_length = f" of {length_s:.1f} s" if length_s is not None else ""
     reason = failure or "the file is incomplete or damaged"
-    raise SourceError(f"{path} broke off at {end_s:.1f} s{of_length} ({reason}): get a whole copy of it")
+    raise SourceError(f"{called} broke off at {end_s:.1f} s{of_length} ({reason}): get a whole copy of it")
 
 
 def _regrouped(pieces: Iterator[AudioChunk], n_samples_each: int) -> Iterator[AudioChunk]:

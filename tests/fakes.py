@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import pairwise
 
@@ -56,6 +57,19 @@ class ReadingModel:
     def answer(self, transcriber: Transcriber, jobs: Sequence[DecodeJob]) -> None:
         for job, heard in zip(jobs, self.decode(jobs), strict=True):
             transcriber.receive_hypothesis(job, heard)
+
+
+class HeldModel(ReadingModel):
+    """Reads nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.was_asked, self.go = threading.Event(), threading.Event()
+
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        self.was_asked.set()
+        assert self.go.wait(10)
+        return super().decode(jobs)
 
 
 def own_audio(job: DecodeJob) -> NDArray[np.int16]:

@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 from engine.alignment import WordTiming
-from engine.events import AudioDropped, Discarded, Event, Final, Partial, SpeechStarted, Status, TimedEvent
+from engine.events import (
+    AudioDropped,
+    DecodeFailed,
+    Discarded,
+    Event,
+    Final,
+    Flushed,
+    Partial,
+    SpeechStarted,
+    SpeechStopped,
+    Status,
+    TimedEvent,
+)
 from engine.segments import Segment
 from ui.formats.event_lines import EventLineWriter, event_fields
 
@@ -24,7 +36,33 @@ SEGMENT = Segment(
     no_speech_prob=0.0001234,
 )
 CASES: list[tuple[Event, dict[str, Any]]] = [
+    (SpeechStopped(1, 1.25), {"kind": "speech_stopped", "utterance": 1, "end": 1.25}),
+    (
+        DecodeFailed(1, "out of memory", True, 0.25, 1.0),
+        {
+            "kind": "failed",
+            "utterance": 1,
+            "reason": "out of memory",
+            "is_lost": True,
+            "start": 0.25,
+            "end": 1.0,
+        },
+    ),
+    (Flushed("x", 1.23456), {"kind": "flushed", "tag": "x", "at": 1.235}),
     (SpeechStarted(1, 0.25), {"kind": "speech_started", "utterance": 1, "start": 0.25}),
+    (SpeechStopped(1, 2.5), {"kind": "speech_stopped", "utterance": 1, "end": 2.5}),
+    (Flushed("last", 2.5), {"kind": "flushed", "tag": "last", "at": 2.5}),
+    (
+        DecodeFailed(1, "out of memory", False, 0.25, 2.5),
+        {
+            "kind": "failed",
+            "utterance": 1,
+            "reason": "out of memory",
+            "is_lost": False,
+            "start": 0.25,
+            "end": 2.5,
+        },
+    ),
     (
         Partial(1, "so", " far", 0.25, 1.0),
         {"kind": "partial", "utterance": 1, "text": "so far", "stable": "so", "start": 0.25, "end": 1.0},

@@ -26,6 +26,11 @@ def test_no_loop(ids: list[int]) -> None:
 
 
 def test_not_speech_needs_both_signs() -> None:
-    assert is_not_speech(0.7, -1.1)
-    assert not is_not_speech(0.7, -0.9)
-    assert not is_not_speech(0.5, -1.1)
+    assert is_not_speech(0.4, -0.6)
+    assert not is_not_speech(0.4, -0.4)
+    assert not is_not_speech(0.2, -1.1)
+
+
+def test_a_loop_is_not_speech_where_no_speech_is_probable() -> None:
+    assert is_not_speech(0.4, -0.1, [7] * 20)
+    assert not is_not_speech(0.2, -0.1, [7] * 20)

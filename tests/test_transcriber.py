@@ -10,8 +10,8 @@ from fakes import LONG_PAUSE, PAUSE_SAMPLES, WORD_SAMPLES, LoudnessDetector, Rea
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.events import AudioDropped, DecodeJob, Discarded, Event, Final, Flushed, Partial, SpeechStarted
-from engine.options import DecodingOptions, StreamingOptions
+from engine.events import AudioDropped, DecodeJob, Discarded, Event, Final, Partial, SpeechStarted
+from engine.options import StreamingOptions
 from engine.transcriber import Transcriber
 from stream.audio import AudioChunk
 from stream.gate import GateOptions
@@ -226,79 +226,6 @@ def test_an_outcome_nobody_asked_for_is_refused() -> None:
 
     with pytest.raises(ValueError, match="not a job that was asked for"):
         transcriber.receive_hypothesis(job, hypothesis([11]))
-
-
-def test_a_flush_ends_the_utterance_and_is_told_behind_it() -> None:
-    transcriber, model = Transcriber(LoudnessDetector()), ReadingModel()
-    transcriber.receive_audio(AudioChunk(speech([11, 12]), 0))
-    transcriber.flush("now")
-    assert not [e for e in transcriber.events() if isinstance(e, Flushed)]
-    model.answer(transcriber, transcriber.next_jobs())
-
-    assert ["11 12", "now"] == [
-        e.text if isinstance(e, Final) else e.tag for e in transcriber.events() if isinstance(e, Final | Flushed)
-    ]
-
-
-def test_a_flush_where_nothing_was_said_is_told_at_once() -> None:
-    transcriber = Transcriber(LoudnessDetector())
-    transcriber.receive_audio(AudioChunk(np.zeros(8000, np.int16), 0))
-    transcriber.flush("silence")
-
-    assert [Flushed("silence", 0.5)] == transcriber.events()
-
-
-@pytest.mark.parametrize("is_decoding", [False, True])
-def test_what_is_taken_back_is_discarded_and_what_follows_is_heard(is_decoding: bool) -> None:
-    transcriber, model = Transcriber(LoudnessDetector()), ReadingModel()
-    first = speech([11, 12])
-    transcriber.receive_audio(AudioChunk(first, 0))
-    jobs = transcriber.next_jobs() if is_decoding else []
-    transcriber.clear()
-    model.answer(transcriber, jobs)
-    transcriber.receive_audio(AudioChunk(speech([13]), len(first)))
-    transcriber.receive_eof()
-    model.answer(transcriber, transcriber.next_jobs())
-
-    events = transcriber.events()
-    assert ["it was taken back"] == [e.reason for e in events if isinstance(e, Discarded)]
-    assert ["13"] == [final.text for final in finals(events)]
-
-
-def test_without_endpointing_everything_is_one_utterance_until_the_flush() -> None:
-    options = StreamingOptions(gate=GateOptions(is_manual=True))
-    transcriber, model = Transcriber(LoudnessDetector(), options), ReadingModel()
-    audio = speech([LONG_PAUSE, 11, LONG_PAUSE, LONG_PAUSE, 12, LONG_PAUSE])
-    transcriber.receive_audio(AudioChunk(audio, 0))
-    transcriber.flush()
-    model.answer(transcriber, transcriber.next_jobs())
-
-    assert [("11 12", 0.0, len(audio) / 16_000)] == [
-        (final.text, final.start_s, final.end_s) for final in finals(transcriber.events())
-    ]
-
-
-def test_finals_that_keep_what_was_stable_begin_with_it() -> None:
-    transcriber = Transcriber(LoudnessDetector(), StreamingOptions(keeps_stable=True))
-    model, given = ReadingModel(), []
-    for chunk in cut(speech([11, 12, 13, LONG_PAUSE]), lambda: 1600):
-        transcriber.receive_audio(chunk)
-        jobs = transcriber.next_jobs()
-        given += [job.prefix for job in jobs if job.is_final]
-        model.answer(transcriber, jobs)
-
-    assert (11, 12) == given[0][:2]
-
-
-def test_other_options_hold_from_here_on() -> None:
-    transcriber = Transcriber(LoudnessDetector())
-    transcriber.receive_audio(AudioChunk(speech([11]), 0))
-    transcriber.configure(StreamingOptions(decoding=DecodingOptions(language="de"), gate=GateOptions(is_manual=True)))
-    (job,) = transcriber.next_jobs()
-
-    assert "de" == job.options.language
-    with pytest.raises(ValueError, match=r"gate\.longest_s must be at most 28, as at first, got 29"):
-        transcriber.configure(StreamingOptions(gate=GateOptions(longest_s=29.0)))
 
 
 def test_level_and_clock_follow_the_audio() -> None:

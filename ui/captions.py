@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -101,9 +101,14 @@ async def caption(source: AudioSource, model: SpeechModel, options: StreamingOpt
         OutputError: stdout cannot be written.
         asyncio.CancelledError: a second Ctrl-C.
     """
+    return await show_events(lambda stop: transcribe(source, model, options, stop=stop), sinks)
+
+
+async def show_events(begin: Callable[[asyncio.Event], AsyncGenerator[TimedEvent]], sinks: Sequence[Sink]) -> Ending:
+    """Show all events that ``begin`` yields, given what ends its source once it is set; as ``caption``."""
     stop, has_lost = asyncio.Event(), False
-    with _stop_on_signals(stop):
-        async with aclosing(transcribe(source, model, options, stop=stop)) as events:
+    with stop_on_signals(stop):
+        async with aclosing(begin(stop)) as events:
             async for timed in events:
                 has_lost |= isinstance(timed.event, DecodeFailed) and timed.event.is_lost
                 for sink in sinks:
@@ -112,7 +117,7 @@ async def caption(source: AudioSource, model: SpeechModel, options: StreamingOpt
 
 
 @contextlib.contextmanager
-def _stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
+def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ui.bench.cli import add_bench
+from ui.connect_arguments import add_connecting
 from ui.decoding_arguments import add_decoding, add_sequential, find_contradiction
 from ui.errors import (
     EXIT_FAILED,
@@ -29,6 +30,8 @@ from ui.errors import (
 )
 from ui.interrupts import held_interrupts
 from ui.models import add_models_command
+from ui.serve_arguments import add_serving, find_unsafe
+from ui.settings import SettingsError, with_settings
 
 _EXAMPLES = """\
 examples:
@@ -45,7 +48,7 @@ exit codes:
 Ctrl-C stops listening and finishes what was heard; a second one quits.
 """
 
-_TRANSCRIBES = {"file", "mic", "pipe", "demo"}
+_TRANSCRIBES = {"file", "mic", "pipe", "demo", "serve"}
 _Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 
@@ -75,8 +78,15 @@ def _keep_logged_errors() -> None:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.command in _TRANSCRIBES and (problem := find_contradiction(arguments)):
+    try:
+        given = with_settings(parser, sys.argv[1:] if argv is None else argv, os.environ)
+    except SettingsError as error:
+        parser.error(str(error))
+    arguments = parser.parse_args(given)
+    problem = find_contradiction(arguments) if arguments.command in _TRANSCRIBES else None
+    if arguments.command == "serve":
+        problem = problem or find_unsafe(arguments)
+    if problem:
         parser.error(problem)
     return arguments
 
@@ -114,6 +124,16 @@ def _run(arguments: argparse.Namespace) -> int:
         with held_interrupts():
             from ui.model_commands import ACTIONS
         return ACTIONS[arguments.action](arguments)
+    if arguments.command == "serve":
+        with held_interrupts():
+            from ui.serving import serve
+            from ui.timings import told_timings
+        with told_timings(arguments):
+            return serve(arguments)
+    if arguments.command == "connect":
+        with held_interrupts():
+            from ui.connect import connect_to_server
+        return connect_to_server(arguments)
     if arguments.command == "bench":
         return _bench(arguments)
     with held_interrupts():
@@ -180,6 +200,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_mic(commands)
     _add_pipe(commands)
     _add_demo(commands)
+    _add_serve(commands)
+    _add_connect(commands)
     _add(commands, "devices", "list the microphones")
     add_models_command(commands)
     add_bench(commands)
@@ -220,6 +242,20 @@ def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "demo", "play a sample as if it were spoken, and measure")
     command.add_argument("--no-pacing", action="store_true", help="as fast as this machine can")
     _add_output(command)
+    _add_model(command)
+
+
+def _add_connect(commands: _Commands[argparse.ArgumentParser]) -> None:
+    more = "It records on while it is cut off, and comes back by itself.  Ctrl-C ends it."
+    command = _add(commands, "connect", "captions from a server elsewhere: max-whisper serve", more)
+    add_connecting(command)
+    _add_output(command)
+
+
+def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
+    more = "SIGTERM or Ctrl-C ends it: running utterances are finished first.  What is spoken there: docs/protocol.md."
+    command = _add(commands, "serve", "captions for programs and browsers, over WebSockets and HTTP", more)
+    add_serving(command)
     _add_model(command)
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from engine.options import FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
-from ui.captions import FileSink, Keeper, Sink, Stdout, caption
+from ui.captions import Ending, FileSink, Keeper, Sink, Stdout, caption
 from ui.decoding_arguments import streaming_options
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OutputError, complain
 from ui.formats.event_lines import EventLineWriter
@@ -44,11 +44,11 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
     readable = [
         source
         for path, source in zip(arguments.paths, sources, strict=True)
-        if path.is_fifo() or asyncio.run(_can_be_read(source))
+        if path.is_fifo() or asyncio.run(can_be_read(source))
     ]
     if not readable:
         return EXIT_FAILED
-    with _files(arguments, None) as files:
+    with open_files(arguments, None) as files:
         model = load_model(arguments)
         options = streaming_options(arguments, LIVE if arguments.paced else FOR_RECORDINGS)
         codes = []
@@ -66,10 +66,10 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     with held_interrupts():
         from stream.microphone import Microphone
     # Where nothing can be recorded, that is told before the model is loaded.
-    if not asyncio.run(_can_be_read(Microphone(arguments.device))):
+    if not asyncio.run(can_be_read(Microphone(arguments.device))):
         return EXIT_FAILED
     path = arguments.output or (None if arguments.no_save else new_transcript_path())
-    with _files(arguments, path) as files:
+    with open_files(arguments, path) as files:
         try:
             model = load_model(arguments)
             return _caption(Microphone(arguments.device), model, streaming_options(arguments, LIVE), files, arguments)
@@ -85,7 +85,7 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
     stream = None if sys.stdin is None else sys.stdin.buffer
     if stream is None or stream.isatty():
         raise SourceError("standard input is no pipe: send raw 16-bit PCM into it, for example with ffmpeg -f s16le")
-    with _files(arguments, None) as files:
+    with open_files(arguments, None) as files:
         model = load_model(arguments)
         source = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
         return _caption(source, model, streaming_options(arguments, LIVE), files, arguments)
@@ -101,7 +101,7 @@ def demonstrate(arguments: argparse.Namespace) -> int:
     script = read_script(sample_folder())
     recorder = Recorder()
     source = FileSource(sample_folder() / "sample.flac", paced=not arguments.no_pacing)
-    with _files(arguments, None) as files:
+    with open_files(arguments, None) as files:
         model = load_model(arguments)
         code = _caption(
             source, model, streaming_options(arguments, LIVE), [*files, recorder], arguments, script.duration_s
@@ -126,6 +126,11 @@ LIVE = StreamingOptions()
 
 def load_model(arguments: argparse.Namespace) -> WhisperModel:
     """Bring up the model the arguments name, showing how far it is."""
+    return model_loader(arguments)()
+
+
+def model_loader(arguments: argparse.Namespace) -> Callable[[], WhisperModel]:
+    """Return what brings up the model the arguments name; it may run on any thread, this on the main one."""
     # MAX must be imported on the main thread: it ends its compiler's context on the thread that began it.
     with held_interrupts(), arguments.timings.stage("importing MAX"):
         from engine.model import WhisperModel
@@ -141,10 +146,10 @@ def load_model(arguments: argparse.Namespace) -> WhisperModel:
             timings=arguments.timings,
         )
 
-    return load_with_progress(load, Console(stderr=True))
+    return lambda: load_with_progress(load, Console(stderr=True))
 
 
-async def _can_be_read(source: AudioSource) -> bool:
+async def can_be_read(source: AudioSource) -> bool:
     """Try the first sound of ``source``; complain where there is none."""
     try:
         async with aclosing(source.chunks()) as chunks:
@@ -165,9 +170,19 @@ def _caption(
 ) -> int:
     """Caption ``source`` and return an exit code; what was heard before a failure has been shown by then."""
     state = TranscriptState(model.device_name, model.name, duration_s)
+
+    def run() -> Ending:
+        with open_view(state, arguments) as view:
+            return asyncio.run(caption(source, model, options, [view, *files]))
+
+    # Ctrl-C is how a microphone ends.
+    return exit_code(run, is_ended_by_user=arguments.command == "mic")
+
+
+def exit_code(run: Callable[[], Ending], *, is_ended_by_user: bool) -> int:
+    """Return the exit code of a run of captions; why its source failed is said."""
     try:
-        with _view(state, arguments) as view:
-            ending = asyncio.run(caption(source, model, options, [view, *files]))
+        ending = run()
     except SourceError as error:
         complain(error)
         return EXIT_FAILED
@@ -175,14 +190,12 @@ def _caption(
         raise KeyboardInterrupt from error
     if ending.has_lost:
         return EXIT_FAILED
-    if not ending.was_stopped:
-        return EXIT_OK
-    # Ctrl-C is how a microphone ends.
-    return EXIT_OK if arguments.command == "mic" else EXIT_INTERRUPTED
+    return EXIT_INTERRUPTED if ending.was_stopped and not is_ended_by_user else EXIT_OK
 
 
 @contextlib.contextmanager
-def _view(state: TranscriptState, arguments: argparse.Namespace) -> Iterator[Sink]:
+def open_view(state: TranscriptState, arguments: argparse.Namespace) -> Iterator[Sink]:
+    """Show events as the arguments want it."""
     console = Console()
     if arguments.events == "-":
         yield Stdout(EventLineWriter(sys.stdout))
@@ -212,7 +225,7 @@ def _tell_where(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _files(arguments: argparse.Namespace, default_path: Path | None) -> Iterator[list[Sink]]:
+def open_files(arguments: argparse.Namespace, default_path: Path | None) -> Iterator[list[Sink]]:
     """Open the files the arguments name, before anything heavy begins."""
     with contextlib.ExitStack() as stack:
         sinks: list[Sink] = []

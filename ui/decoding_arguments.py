@@ -21,14 +21,8 @@ _ABSENT = argparse.SUPPRESS
 
 def add_decoding(command: argparse.ArgumentParser) -> None:
     """Declare what can be asked of the text, for every command that transcribes."""
-    add = partial(command.add_argument_group("decoding").add_argument, default=_ABSENT)
-    add("--language", metavar="CODE", help="what is spoken, as en or de (as heard)")
-    add("--languages", type=_words, metavar="CODE,…", help="those that may be heard (all the model knows)")
-    add("--translate", action="store_true", help="write English, whatever is spoken")
-    add("--prompt", metavar="TEXT", help="text before, or names and terms, to be expected")
+    add = add_text(command)
     add("--prefix", metavar="TEXT", help="what the first words are")
-    hotwords = "words likely to be said, the likeliest first; @FILE has one a line"
-    add("--hotwords", type=_hotwords, metavar="WORD,…|@FILE", help=hotwords)
     add("--suppress-tokens", type=_token_ids, metavar="=ID,…", help="never write these; -1: the model's list (=-1)")
     add("--beam-size", type=_count, metavar="N", help="texts followed at once (1)")
     add("--patience", type=_number(0.1, 10), metavar="X", help="beams: until X times as many texts have ended (1)")
@@ -36,9 +30,28 @@ def add_decoding(command: argparse.ArgumentParser) -> None:
     tried = "0 is the likeliest text; more are tried in turn where a text is rejected (0; for recordings 0,0.2 … 1)"
     add("--temperature", dest="temperatures", type=_temperatures, metavar="T,…", help=tried)
     add("--best-of", type=_count, metavar="N", help="texts drawn at a temperature above 0 (5)")
-    add("--words", action="store_true", help="tell when each word was said, in --events and .json")
     add("--timestamps", action="store_true", help="cut the text into segments by Whisper's own timestamps")
     _add_limits(add)
+
+
+def add_text(command: argparse.ArgumentParser) -> Callable[..., argparse.Action]:
+    """Declare what can be asked of any model, here or elsewhere; return what adds more to the group."""
+    add = partial(command.add_argument_group("decoding").add_argument, default=_ABSENT)
+    add("--language", metavar="CODE", help="what is spoken, as en or de (as heard)")
+    add("--languages", type=_words, metavar="CODE,…", help="those that may be heard (all the model knows)")
+    add("--translate", action="store_true", help="write English, whatever is spoken")
+    add("--prompt", metavar="TEXT", help="text before, or names and terms, to be expected")
+    hotwords = "words likely to be said, the likeliest first; @FILE has one a line"
+    add("--hotwords", type=_hotwords, metavar="WORD,…|@FILE", help=hotwords)
+    add("--words", action="store_true", help="tell when each word was said, in --events and .json")
+    return add
+
+
+def asked_text(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what was asked by the flags of ``add_text``, by their names."""
+    names = ("language", "languages", "translate", "prompt", "hotwords", "words")
+    asked = {name: vars(arguments)[name] for name in names if name in arguments}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asked.items()}
 
 
 def _add_limits(add: Callable[..., argparse.Action]) -> None:

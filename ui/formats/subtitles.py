@@ -11,6 +11,28 @@ from ui.formats.cues import Cue, cues_of
 from ui.formats.kept_file import KeptFile
 
 
+class Subtitles:
+    """Makes the text of one file of subtitles, final by final: SubRip or WebVTT.
+
+    Attributes:
+        header: what stands before the first cue.
+    """
+
+    def __init__(self, *, is_vtt: bool) -> None:
+        self.header = "WEBVTT\n\n" if is_vtt else ""
+        self._block: Callable[[Cue, int], str] = _vtt if is_vtt else _srt
+        self._n_cues = 0
+        self._end_s = 0.0
+
+    def blocks_of(self, final: Final) -> str:
+        """Return the cues of the next final, maybe none."""
+        cues = cues_of(final, self._end_s)
+        blocks = [self._block(cue, self._n_cues + n) for n, cue in enumerate(cues, start=1)]
+        self._n_cues += len(cues)
+        self._end_s = cues[-1].end_s if cues else self._end_s
+        return "".join(blocks)
+
+
 class SubtitleWriter:
     """Appends the cues of each final to a file; by its suffix SubRip or WebVTT."""
 
@@ -22,11 +44,8 @@ class SubtitleWriter:
             OSError: it cannot be written.
         """
         self._file = KeptFile(path, overwrite=overwrite)
-        is_vtt = path.suffix.lower() == ".vtt"
-        self._block: Callable[[Cue, int], str] = _vtt if is_vtt else _srt
-        self._header = "WEBVTT\n\n" if is_vtt else ""
-        self._n_cues = 0
-        self._end_s = 0.0
+        self._subtitles = Subtitles(is_vtt=path.suffix.lower() == ".vtt")
+        self._header = self._subtitles.header
 
     def show(self, timed: TimedEvent) -> None:
         """Write a final; every other event is none of this file's business, but the first begins it.
@@ -37,15 +56,8 @@ class SubtitleWriter:
         if self._header:
             self._file.append(self._header)
             self._header = ""
-        if not isinstance(timed.event, Final):
-            return
-        cues = cues_of(timed.event, self._end_s)
-        if not cues:
-            return
-        blocks = [self._block(cue, self._n_cues + n) for n, cue in enumerate(cues, start=1)]
-        self._n_cues += len(cues)
-        self._end_s = cues[-1].end_s
-        self._file.append("".join(blocks))
+        if isinstance(timed.event, Final) and (blocks := self._subtitles.blocks_of(timed.event)):
+            self._file.append(blocks)
 
     def close(self) -> None:
         """Close the file."""

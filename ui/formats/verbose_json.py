@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import WITHOUT_SPACES
-from engine.events import Final, Status, TimedEvent
+from engine.events import Event, Final, Status, TimedEvent
 from ui.formats.event_lines import segment_fields, word_fields
 from ui.formats.kept_file import make_room_for
 from ui.formats.languages import LANGUAGE_NAMES
@@ -18,13 +18,61 @@ _SHARE_UNWRITTEN = 20
 """The file is written anew when one in so many segments is not in it yet: all of it takes time in proportion."""
 
 
-class VerboseJsonWriter:
-    """Keeps all finals in a file that is one valid JSON object from the first event on.
+class VerboseTranscript:
+    """All finals of a recording as one JSON object.
 
-    Its fields: ``task``, ``language`` (its English name, that of the first final), ``duration`` (seconds of audio
-    heard), ``text``, ``segments`` and, where there are some, ``words``.  A segment's ``seek`` is where the piece of
-    audio it was heard in begins, in 10 ms; all else as in docs/events.md.
+    Attributes:
+        text: of all of them.
+        duration_s: seconds of audio heard.
     """
+
+    def __init__(self, *, task: str) -> None:
+        """``task``: "transcribe" or "translate"."""
+        self._task, self._language = task, ""
+        self._segments: list[dict[str, Any]] = []
+        self._words: list[dict[str, Any]] = []
+        self.text, self.duration_s = "", 0.0
+
+    @property
+    def n_segments(self) -> int:
+        """How many segments there are."""
+        return len(self._segments)
+
+    def take(self, event: Event) -> str:
+        """Take a final, and from the status how much was heard; return what is new at the end of ``text``."""
+        if isinstance(event, Status):
+            self.duration_s = event.now_s
+        if not isinstance(event, Final):
+            return ""
+        self._language = self._language or event.language
+        self.duration_s = max(self.duration_s, event.end_s)
+        for segment in event.segments:
+            place = {"id": len(self._segments), "seek": round(100 * event.start_s)}
+            self._segments.append(place | segment_fields(segment))
+        self._words += map(word_fields, event.words)
+        is_unspaced = self._language in WITHOUT_SPACES and self._task == "transcribe"
+        new = event.text if is_unspaced or not self.text else f" {event.text}"
+        self.text += new
+        return new
+
+    def fields(self) -> dict[str, Any]:
+        """Return ``task``, ``language``, ``duration``, ``text``, ``segments`` and, where there are some, ``words``.
+
+        The language is that of the first final, by its English name; the duration is in seconds of audio heard.  A
+        segment's ``seek`` is where the piece of audio it was heard in begins, in 10 ms; all else is as in
+        docs/events.md.
+        """
+        return {
+            "task": self._task,
+            "language": LANGUAGE_NAMES.get(self._language, self._language),
+            "duration": round(self.duration_s, 3),
+            "text": self.text,
+            "segments": self._segments,
+        } | ({"words": self._words} if self._words else {})
+
+
+class VerboseJsonWriter:
+    """Keeps all finals in a file that is one valid JSON object from the first event on."""
 
     def __init__(self, path: Path, *, task: str, overwrite: bool = False) -> None:
         """See that ``path`` can be written, making its folder.
@@ -42,11 +90,8 @@ class VerboseJsonWriter:
         self._is_replaced = path.is_file() or not path.exists()
         # Where a link leads: the link stays.
         self._path = path.resolve() if self._is_replaced else path
-        self._task, self._language, self._duration_s = task, "", 0.0
-        self._texts: list[str] = []
-        self._segments: list[dict[str, Any]] = []
-        self._words: list[dict[str, Any]] = []
-        self._n_unwritten = 0
+        self._transcript = VerboseTranscript(task=task)
+        self._n_written = 0
         self._is_begun = False
         if self._is_replaced:
             # Nothing yet: where no model can be loaded, the next try finds no text that it would have to keep.
@@ -58,12 +103,9 @@ class VerboseJsonWriter:
         Raises:
             OSError: the disk is full, or gone; what was written before is still there.
         """
-        event = timed.event
-        if isinstance(event, Status):
-            self._duration_s = event.now_s
-        if isinstance(event, Final):
-            self._take(event)
-        is_due = isinstance(event, Final) and self._n_unwritten * _SHARE_UNWRITTEN >= len(self._segments)
+        self._transcript.take(timed.event)
+        n_segments = self._transcript.n_segments
+        is_due = isinstance(timed.event, Final) and (n_segments - self._n_written) * _SHARE_UNWRITTEN >= n_segments
         if self._is_replaced and (is_due or not self._is_begun):
             self._write()
         self._is_begun = True
@@ -77,33 +119,13 @@ class VerboseJsonWriter:
         if self._is_begun:
             self._write()
 
-    def _take(self, final: Final) -> None:
-        self._language = self._language or final.language
-        self._duration_s = max(self._duration_s, final.end_s)
-        self._texts.append(final.text)
-        for segment in final.segments:
-            place = {"id": len(self._segments), "seek": round(100 * final.start_s)}
-            self._segments.append(place | segment_fields(segment))
-        self._words += map(word_fields, final.words)
-        self._n_unwritten += len(final.segments)
-
     def _write(self) -> None:
-        content = json.dumps(self._fields(), ensure_ascii=False) + "\n"
+        content = json.dumps(self._transcript.fields(), ensure_ascii=False) + "\n"
         if self._is_replaced:
             _replace(self._path, content)
         else:
             self._path.write_text(content, encoding="utf-8", errors="replace")
-        self._n_unwritten = 0
-
-    def _fields(self) -> dict[str, Any]:
-        is_unspaced = self._language in WITHOUT_SPACES and self._task == "transcribe"
-        return {
-            "task": self._task,
-            "language": LANGUAGE_NAMES.get(self._language, self._language),
-            "duration": round(self._duration_s, 3),
-            "text": ("" if is_unspaced else " ").join(self._texts),
-            "segments": self._segments,
-        } | ({"words": self._words} if self._words else {})
+        self._n_written = self._transcript.n_segments
 
 
 def _replace(path: Path, content: str) -> None:

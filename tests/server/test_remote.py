@@ -1,0 +1,274 @@
+"""The client of a server elsewhere: what it shows, what it does when it is cut off, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from fakes import LONG_PAUSE, ListSource, cut, speech
+from fakes_server import running_server, until
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.events import AudioDropped, Event, Final
+from stream.audio import AudioChunk
+from stream.source import SourceError
+from ui.remote.client import Remote, RemoteError, remote_captions
+from ui.remote.messages import BadMessageError, read_message
+from ui.remote.recording import Gap, Recording
+from ui.server.limits import Limits
+
+WORDS = [10, 20, LONG_PAUSE, 30, 40, LONG_PAUSE, 50, LONG_PAUSE, 60]
+SPOKEN = ["10 20", "30 40", "50", "60"]
+CHUNKS = cut(speech(WORDS), lambda: 1_600)
+
+At = Callable[[int], Awaitable[None]]
+
+
+class StagedSource:
+    """Yields chunks a tenth of a second long; before each, what is to happen then happens."""
+
+    name = "staged"
+
+    def __init__(self, at: At, chunks: Sequence[AudioChunk] = CHUNKS) -> None:
+        self._at = at
+        self._chunks = chunks
+
+    async def chunks(self) -> AsyncGenerator[AudioChunk]:
+        for n, chunk in enumerate(self._chunks):
+            await self._at(n)
+            yield chunk
+
+
+@dataclass
+class Wire:
+    """A connection between client and server that can be cut, and mended."""
+
+    target: str = ""
+    port: int = 0
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/stream"
+
+    def cut(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
+        self.writers.clear()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, _, port = self.target.partition(":")
+        try:
+            far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        except (OSError, ValueError):
+            writer.transport.abort()
+            return
+        self.writers += [writer, far_writer]
+        await asyncio.gather(pour(reader, far_writer), pour(far_reader, writer))
+
+
+async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while received := await reader.read(65_536):
+            writer.write(received)
+            await writer.drain()
+    writer.close()
+
+
+@contextlib.asynccontextmanager
+async def wire() -> AsyncIterator[Wire]:
+    between = Wire()
+    listener = await asyncio.start_server(between.carry, "127.0.0.1", 0)
+    between.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield between
+    finally:
+        listener.close()
+        between.cut()
+
+
+async def shown(
+    source: StagedSource | ListSource, remote: Remote, said: list[str] | None = None, *, can_wait: bool = False
+) -> list[Event]:
+    """All events of a run."""
+    tell = [].append if said is None else said.append
+    events = remote_captions(source, remote, asyncio.Event(), tell, can_wait=can_wait)
+    async with contextlib.aclosing(events):
+        return [timed.event async for timed in events]
+
+
+def finals(events: Sequence[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Final)]
+
+
+def test_a_source_is_captioned_by_a_server_elsewhere() -> None:
+    async def talk() -> list[Event]:
+        async with running_server() as running:
+            return await shown(ListSource(CHUNKS), Remote(url=f"ws://{running.address}/stream"), can_wait=True)
+
+    events = asyncio.run(talk())
+
+    assert SPOKEN == finals(events)
+    assert [1, 2, 3, 4] == [event.utterance_id for event in events if isinstance(event, Final)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut_at", [[1], [3], [7, 8, 9], [12], [20, 30, 40], list(range(1, len(CHUNKS), 5))])
+def test_cut_off_and_back_again_nothing_is_lost(cut_at: list[int]) -> None:
+    async def talk() -> tuple[list[Event], list[str]]:
+        said: list[str] = []
+        async with running_server() as running, wire() as between:
+            between.target = running.address
+
+            async def at(n: int) -> None:
+                await asyncio.sleep(0.002)
+                if n in cut_at:
+                    while not await running.measured("audio_seconds_total"):
+                        pass  # a server that never was there is another story
+                    between.cut()
+
+            return await shown(StagedSource(at), Remote(url=between.url), said), said
+
+    events, said = asyncio.run(asyncio.wait_for(talk(), 30))
+
+    assert SPOKEN == finals(events)
+    assert [] == [event for event in events if isinstance(event, AudioDropped)]
+    assert said == [] or "recording goes on" in said[0]
+
+
+@pytest.mark.slow
+def test_a_server_that_was_started_anew_hears_again_what_was_not_yet_text() -> None:
+    """The first server dies in the middle of the third word; the second knows nothing of the session."""
+
+    async def talk() -> list[Event]:
+        async with contextlib.AsyncExitStack() as second, wire() as between:
+            first = contextlib.AsyncExitStack()
+            between.target = (await first.enter_async_context(running_server())).address
+
+            async def at(n: int) -> None:
+                await asyncio.sleep(0.002)
+                if n == 22:
+                    between.cut()
+                    await first.aclose()
+                    between.target = (await second.enter_async_context(running_server())).address
+
+            return await shown(StagedSource(at), Remote(url=between.url))
+
+    events = asyncio.run(asyncio.wait_for(talk(), 30))
+
+    assert SPOKEN == finals(events)
+    starts = [event.start_s for event in events if isinstance(event, Final)]
+    assert starts == sorted(starts)
+    assert starts[-1] > 3.0
+
+
+def test_what_is_recorded_while_the_server_is_away_is_sent_when_it_is_back() -> None:
+    async def talk() -> list[str]:
+        async with running_server() as running, wire() as between:
+            between.target = running.address
+
+            async def at(n: int) -> None:
+                await asyncio.sleep(0.002)
+                if n == 5:
+                    between.cut()
+                    between.target = "nowhere"
+                if n == len(CHUNKS) - 1:
+                    between.target = running.address
+
+            return finals(await shown(StagedSource(at), Remote(url=between.url)))
+
+    assert SPOKEN == asyncio.run(asyncio.wait_for(talk(), 30))
+
+
+@pytest.mark.slow
+def test_a_server_that_stays_away_is_given_up_and_what_is_lost_is_said() -> None:
+    async def talk() -> None:
+        async with running_server() as running, wire() as between:
+            between.target = running.address
+
+            async def at(n: int) -> None:
+                await asyncio.sleep(0.002)
+                if n == 5:
+                    between.cut()
+                    between.target = "nowhere"
+
+            await shown(StagedSource(at), Remote(url=between.url, give_up_s=0.2))
+
+    with pytest.raises(RemoteError, match=r"the server did not come back: the last 5\.5 s are not transcribed"):
+        asyncio.run(asyncio.wait_for(talk(), 30))
+
+
+def test_a_source_that_fails_is_told_behind_its_last_words() -> None:
+    async def talk() -> None:
+        async with running_server() as running:
+            source = ListSource(CHUNKS, SourceError("the microphone went away"))
+            await shown(source, Remote(url=f"ws://{running.address}/stream"), can_wait=True)
+
+    with pytest.raises(SourceError, match="the microphone went away"):
+        asyncio.run(talk())
+
+
+@pytest.mark.parametrize(
+    ("remote", "limits", "said"),
+    [
+        (Remote(url="ws://127.0.0.1:9/stream"), Limits(), "cannot be reached"),
+        (Remote(url="ws://{}/stream"), Limits(), "wants a token"),
+        (Remote(url="ws://{}/stream", token="wrong-token-1234"), Limits(), "wants a token"),
+        (Remote(url="ws://{}/nowhere", token="right-token-1234"), Limits(), "answers 403: check the address"),
+        (Remote(url="ws://{}/stream", token="right-token-1234"), Limits(streams=1), "all 1 streams are taken"),
+        (Remote(url="ws://{}/stream", token="right-token-1234", asked={"language": "xx"}), Limits(), "'xx'"),
+    ],
+)
+def test_why_a_server_cannot_be_used_is_said(remote: Remote, limits: Limits, said: str) -> None:
+    async def talk() -> None:
+        async with running_server(limits=limits, tokens=["right-token-1234"]) as running:
+            url = remote.url.format(running.address)
+            async with running.client("/stream?token=right-token-1234") as other:
+                await until(other, "session")
+                if limits.streams > 1:
+                    await other.close()
+                await shown(ListSource(CHUNKS), Remote(url=url, token=remote.token, asked=remote.asked), can_wait=True)
+
+    with pytest.raises(RemoteError, match=said):
+        asyncio.run(asyncio.wait_for(talk(), 10))
+
+
+def test_another_server_is_not_mistaken_for_one_of_ours() -> None:
+    for message in ("hello", "[]", b"\xff", '{"type":"x"}'):
+        with pytest.raises(BadMessageError, match="does not speak"):
+            read_message(message)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 200)), max_size=20),
+    st.integers(1, 500),
+    st.integers(0, 3_000),
+)
+def test_what_is_read_back_is_what_was_recorded(pieces: list[tuple[int, int]], most: int, release: int) -> None:
+    """Gaps and the samples that were kept stand where they stood."""
+    recording, at, truth = Recording(most), 0, {}
+    for gap, size in pieces:
+        at += gap
+        samples = np.arange(at, at + size, dtype=np.int16)
+        recording.append(AudioChunk(samples, at))
+        truth |= {at + i: int(sample) for i, sample in enumerate(samples)}
+        at += size
+    recording.release(release)
+    position = begin = recording.start_sample
+    found: dict[int, int] = {}
+    for part in recording.read(begin):
+        if isinstance(part, Gap):
+            position += part.n_samples
+        else:
+            samples = np.frombuffer(part, "<i2")
+            found |= {position + i: int(sample) for i, sample in enumerate(samples)}
+            position += len(samples)
+
+    assert {n: sample for n, sample in truth.items() if n >= begin} == found
+    assert not pieces or begin >= max(min(release, at), at - most)

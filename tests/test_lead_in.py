@@ -1,0 +1,127 @@
+"""The lead-in: an utterance is heard with what was said just before it, as far as that fits and belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import LONG_PAUSE, LoudnessDetector, cut, hypothesis, own_audio, read_words, speech
+
+from engine.events import DecodeJob, Discarded, Event, Final, Hypothesis
+from engine.options import StreamingOptions
+from engine.transcriber import Transcriber
+from stream.audio import AudioChunk
+
+
+class Listener:
+    """A stream and a model that reads numbers; ``hear`` answers a job."""
+
+    def __init__(self, options: StreamingOptions | None = None) -> None:
+        self.transcriber = Transcriber(LoudnessDetector(), options)
+        self.finals: list[DecodeJob] = []
+        self.events: list[Event] = []
+
+    def hear(self, job: DecodeJob) -> Hypothesis:
+        return hypothesis(read_words(own_audio(job)))
+
+    def listen(self, audio: np.ndarray, start: int = 0) -> None:
+        for chunk in cut(audio, lambda: 1600):
+            self.transcriber.receive_audio(AudioChunk(chunk.samples, start + chunk.start_sample))
+            self.answer()
+
+    def answer(self) -> None:
+        while jobs := self.transcriber.next_jobs():
+            self.finals += [job for job in jobs if job.is_final]
+            for job in jobs:
+                self.transcriber.receive_hypothesis(job, self.hear(job))
+        self.events += self.transcriber.events()
+
+    def end(self) -> list[str]:
+        self.transcriber.receive_eof()
+        self.answer()
+        return [event.text for event in self.events if isinstance(event, Final)]
+
+
+def test_what_was_said_before_is_heard_again_with_its_words() -> None:
+    listener = Listener()
+    listener.listen(speech([11, 12, LONG_PAUSE, 13, LONG_PAUSE, 14]))
+
+    assert ["11 12", "13", "14"] == listener.end()
+    assert [(), (11, 12), (11, 12, 13)] == [job.lead_in.ids for job in listener.finals]
+    assert listener.finals[-1].start_sample < 4800
+
+
+def test_it_reaches_back_as_far_as_there_is_room() -> None:
+    listener = Listener(StreamingOptions(final_lead_in_s=4.0))
+    listener.listen(speech([word for i in range(8) for word in (11 + i, LONG_PAUSE)]))
+    listener.end()
+
+    assert all(len(job.audio) <= 4 * 16_000 for job in listener.finals)
+    assert 1 <= len(listener.finals[-1].lead_in.ids) <= 3
+
+
+@pytest.mark.parametrize("why", ["silence between them was lost", "none is wanted"])
+def test_there_is_none(why: str) -> None:
+    listener = Listener(StreamingOptions(final_lead_in_s=0.0 if why == "none is wanted" else 28.0))
+    first = speech([11, LONG_PAUSE])
+    listener.listen(first)
+    listener.listen(speech([12]), len(first) + (48_000 if why == "silence between them was lost" else 0))
+
+    assert ["11", "12"] == listener.end()
+    assert [(), ()] == [job.lead_in.ids for job in listener.finals]
+
+
+def test_behind_what_was_no_speech_there_is_none() -> None:
+    class Doubter(Listener):
+        def hear(self, job: DecodeJob) -> Hypothesis:
+            words = read_words(own_audio(job))
+            return hypothesis(words, -0.9, 0.9) if words == [12] and not job.lead_in.ids else hypothesis(words, -0.7)
+
+    listener = Doubter()
+    listener.listen(speech([11, LONG_PAUSE, 12, LONG_PAUSE, 13]))
+
+    assert ["11", "13"] == listener.end()
+    assert [2] == [event.utterance_id for event in listener.events if isinstance(event, Discarded)]
+    assert () == listener.finals[-1].lead_in.ids
+
+
+def test_in_another_language_there_is_none_further_back() -> None:
+    class Polyglot(Listener):
+        def hear(self, job: DecodeJob) -> Hypothesis:
+            words = read_words(own_audio(job))
+            return replace(hypothesis(words), language="de" if words and words[0] < 13 else "en")
+
+    listener = Polyglot()
+    listener.listen(speech([11, LONG_PAUSE, 12, LONG_PAUSE, 13, LONG_PAUSE, 14]))
+    listener.end()
+
+    assert [((), ""), ((11,), "de"), ((11, 12), "de"), ((13,), "en")] == [
+        (job.lead_in.ids, job.usual_language) for job in listener.finals
+    ]
+
+
+def test_nothing_heard_behind_a_lead_in_is_heard_once_more_without() -> None:
+    class Satisfied(Listener):
+        """Thinks that the lead-in was all."""
+
+        def hear(self, job: DecodeJob) -> Hypothesis:
+            return hypothesis([] if job.lead_in.ids and job.is_final else read_words(own_audio(job)))
+
+    listener = Satisfied()
+    listener.listen(speech([11, LONG_PAUSE, 12]))
+
+    assert ["11", "12"] == listener.end()
+    assert [(), (11,), ()] == [job.lead_in.ids for job in listener.finals]
+
+
+def test_a_doubt_is_settled_by_the_utterance_alone_and_the_better_text_stays() -> None:
+    class Unsure(Listener):
+        def hear(self, job: DecodeJob) -> Hypothesis:
+            words = read_words(own_audio(job))
+            return hypothesis(words, -0.7) if job.lead_in.ids else hypothesis([99] if words == [12] else words)
+
+    listener = Unsure()
+    listener.listen(speech([11, LONG_PAUSE, 12]))
+
+    assert ["11", "12"] == listener.end()

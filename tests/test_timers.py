@@ -1,0 +1,33 @@
+"""Threads that are begun as lazy ones are, and only those."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.timers import lazy_timers
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has timer slack")
+
+
+def slack_of_a_new_thread() -> int:
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(slack_ns()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def slack_ns() -> int:
+    return int(Path(f"/proc/{threading.get_native_id()}/timerslack_ns").read_text())
+
+
+def test_threads_begun_in_the_block_are_lazy_and_no_others() -> None:
+    before, own = slack_of_a_new_thread(), slack_ns()
+    with lazy_timers():
+        within = slack_of_a_new_thread()
+
+    assert (50_000_000, before, own) == (within, slack_of_a_new_thread(), slack_ns())

@@ -1,0 +1,68 @@
+"""``max-whisper connect``: captions from a server elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ssl
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from urllib.parse import urlsplit
+
+from engine.events import TimedEvent
+from stream.source import AudioSource, SourceError
+from ui.captions import Ending, Sink, show_events
+from ui.commands import can_be_read, exit_code, open_files, open_view
+from ui.decoding_arguments import asked_text
+from ui.errors import EXIT_FAILED, complain
+from ui.interrupts import held_interrupts
+from ui.remote.client import Remote, RemoteError, remote_captions
+from ui.serve_arguments import read_tokens
+from ui.terminal.state import TranscriptState
+
+
+def connect_to_server(arguments: argparse.Namespace) -> int:
+    """Send a microphone, a file or a pipe to a server and show what it makes of it."""
+    source = _source(arguments)
+    if not arguments.pipe and not asyncio.run(can_be_read(source)):
+        return EXIT_FAILED
+    try:
+        remote = _remote(arguments)
+        with open_files(arguments, None) as files:
+            is_microphone = arguments.file is None and not arguments.pipe
+            return exit_code(lambda: _run(source, remote, arguments, files), is_ended_by_user=is_microphone)
+    except (RemoteError, ValueError) as error:
+        complain(error)
+        return EXIT_FAILED
+
+
+def _run(source: AudioSource, remote: Remote, arguments: argparse.Namespace, files: Sequence[Sink]) -> Ending:
+    can_wait = arguments.pipe or (arguments.file is not None and not arguments.paced)
+
+    def begin(stop: asyncio.Event) -> AsyncGenerator[TimedEvent]:
+        return remote_captions(source, remote, stop, complain, can_wait=can_wait)
+
+    state = TranscriptState(urlsplit(remote.url).netloc, "max-whisper", getattr(source, "duration_s", None))
+    with open_view(state, arguments) as view:
+        return asyncio.run(show_events(begin, [view, *files]))
+
+
+def _source(arguments: argparse.Namespace) -> AudioSource:
+    with held_interrupts():
+        from stream.file import FileSource
+        from stream.microphone import Microphone
+        from stream.pipe import PipeSource
+    if arguments.file is not None:
+        return FileSource(arguments.file, paced=arguments.paced)
+    if not arguments.pipe:
+        return Microphone(arguments.device)
+    stream = None if sys.stdin is None else sys.stdin.buffer
+    if stream is None or stream.isatty():
+        raise SourceError("standard input is no pipe: send raw 16-bit PCM into it, for example with ffmpeg -f s16le")
+    return PipeSource(stream, rate=16_000, channels=1)
+
+
+def _remote(arguments: argparse.Namespace) -> Remote:
+    tokens = read_tokens(arguments.token_file)
+    tls = None if arguments.tls_ca is None else ssl.create_default_context(cafile=str(arguments.tls_ca))
+    return Remote(url=arguments.url, token=tokens[0] if tokens else None, asked=asked_text(arguments), tls=tls)

@@ -1,0 +1,1 @@
+"""The listening server: streams of many clients, one model."""

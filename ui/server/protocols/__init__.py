@@ -1,0 +1,1 @@
+"""Wire formats, one a file: messages ⇄ commands and events, no I/O."""

@@ -1,0 +1,186 @@
+"""OpenAI's HTTP interface: /v1/audio/transcriptions, /v1/audio/translations, /v1/models.
+
+A recording is heard as ``max-whisper file`` hears it: in batches, cut at its pauses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack, aclosing
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from engine.events import DecodeFailed, Event
+from engine.options import StreamingOptions
+from engine.pipeline import hear
+from stream.file import FileSource
+from stream.source import SourceError
+from ui.server.protocols.openai_fields import RequestError
+from ui.server.protocols.openai_forms import Served
+from ui.server.server import RefusedError, SpeechServer
+from ui.server.transcription_answer import Answer, failure
+from ui.server.transcription_request import Task, read_request
+from ui.server.uploads import Upload, UploadError, uploaded
+
+T = TypeVar("T")
+_GONE = 499
+"""As nginx logs a client that did not wait for its answer; nobody reads it."""
+
+
+class DecodingError(Exception):
+    """The model failed over a part of a recording."""
+
+
+_FAILURES = (RequestError, UploadError, RefusedError, SourceError, DecodingError)
+
+
+def openai_routes(server: SpeechServer) -> list[BaseRoute]:
+    """Return what is answered where."""
+    models = _Models(server)
+    return [
+        Route("/v1/audio/transcriptions", _Recordings(server, "transcribe").answer, methods=["POST"]),
+        Route("/v1/audio/translations", _Recordings(server, "translate").answer, methods=["POST"]),
+        Route("/v1/models", models.list),
+        Route("/v1/models/{name:path}", models.show),
+    ]
+
+
+class _Models:
+    """The one there is."""
+
+    def __init__(self, server: SpeechServer) -> None:
+        self._model = {"id": server.model.name, "object": "model", "created": 0, "owned_by": "max-whisper"}
+
+    async def list(self, _: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [self._model]})
+
+    async def show(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name == self._model["id"]:
+            return JSONResponse(self._model)
+        message = f"The model '{name[:100]}' does not exist here. This server has one: '{self._model['id']}'."
+        return _error_response(RequestError(message, "model", "model_not_found"))
+
+
+class _Recordings:
+    """Answers one of the two paths."""
+
+    def __init__(self, server: SpeechServer, task: Task) -> None:
+        self._server = server
+        self._task = task
+
+    async def answer(self, request: Request) -> Response:
+        """Hear the recording of ``request``; what cannot be heard is said in OpenAI's form."""
+        try:
+            async with AsyncExitStack() as stack:
+                stack.enter_context(self._server.admit())
+                upload = await stack.enter_async_context(uploaded(request, self._server.limits))
+                return await self._heard(request, upload, stack)
+        except _FAILURES as error:
+            return _error_response(error)
+        except ClientDisconnect:
+            return Response(status_code=_GONE)
+
+    async def _heard(self, request: Request, upload: Upload, stack: AsyncExitStack) -> Response:
+        served = Served(self._server.model.name, self._server.model.languages)
+        asked = read_request(upload.fields, self._task, served, self._server.defaults.decoding)
+        source = FileSource(upload.file, name=upload.name)
+        answer = Answer(asked)
+        events = _events(source, self._server, asked.options)
+        if asked.is_streamed:
+            # What cannot be opened is an answer of its own; behind the first words it could only be the last of them.
+            async with aclosing(source.chunks()) as chunks:
+                await anext(chunks, None)
+            return _Streamed(_told(events, answer), stack.pop_all())
+        content = await _unless_gone(request, _whole(events, answer))
+        return Response(content, media_type=answer.media_type)
+
+
+class _Streamed(StreamingResponse):
+    """Server-sent events, and what must stay open while they are sent."""
+
+    def __init__(self, events: AsyncGenerator[str], stack: AsyncExitStack) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+        self._events = events
+        self._stack = stack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._stack, aclosing(self._events):
+            await super().__call__(scope, receive, send)
+
+
+async def _events(source: FileSource, server: SpeechServer, options: StreamingOptions) -> AsyncGenerator[Event]:
+    async with aclosing(hear(source, server.service.open(options))) as heard:
+        async for timed in heard:
+            if isinstance(timed.event, DecodeFailed) and timed.event.is_lost:
+                span = f"{timed.event.start_s:.1f} to {timed.event.end_s:.1f} s"
+                raise DecodingError(f"the model failed over {span} of the recording: {timed.event.reason}")
+            yield timed.event
+
+
+async def _whole(events: AsyncGenerator[Event], answer: Answer) -> str:
+    async with aclosing(events):
+        async for event in events:
+            answer.take(event)
+    return answer.content()
+
+
+async def _told(events: AsyncGenerator[Event], answer: Answer) -> AsyncGenerator[str]:
+    try:
+        async with aclosing(events):
+            async for event in events:
+                for message in answer.take(event):
+                    yield message
+    except (SourceError, DecodingError) as error:
+        yield failure(_error_of(error)[1])
+        return
+    yield answer.done()
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return what comes of ``work``.
+
+    Raises:
+        ClientDisconnect: nobody waits for it any more.
+    """
+    working, leaving = asyncio.create_task(work), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.wait({working, leaving})
+
+
+def _error_of(error: Exception) -> tuple[int, dict[str, Any]]:
+    """The HTTP status of a failure, and OpenAI's form of it."""
+    kind, code, param, status = "invalid_request_error", None, None, 400
+    match error:
+        case RequestError():
+            code, param = error.code, error.param
+            status = 404 if code == "model_not_found" else 400
+        case UploadError():
+            code, status = "file_too_large" if error.status == 413 else "timeout", error.status
+        case RefusedError():
+            is_busy = error.refusal.kind == "busy"
+            kind, code, status = "server_error", "rate_limit_exceeded", 429 if is_busy else 503
+        case SourceError():
+            code, param = "invalid_file", "file"
+        case _:
+            kind, code, status = "server_error", "transcription_failed", 500
+    return status, {"message": str(error), "type": kind, "param": param, "code": code}
+
+
+def _error_response(error: Exception) -> Response:
+    status, details = _error_of(error)
+    retry_s = error.refusal.retry_after_s if isinstance(error, RefusedError) else None
+    headers = {} if retry_s is None else {"Retry-After": f"{retry_s:.0f}"}
+    return JSONResponse({"error": details}, status, headers)

@@ -1,0 +1,97 @@
+"""The form a recording comes in: bounded while it arrives, kept in a file, never whole in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from ui.formats.text import printable
+from ui.server.limits import Limits
+from ui.server.protocols.openai_fields import RequestError
+
+_MOST_FIELDS = 1_000
+_LONGEST_FIELD_BYTES = 2**20
+_LONGEST_NAME = 100
+
+
+class UploadError(Exception):
+    """A recording is not taken; ``status`` is HTTP's, the message is for people."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What came.
+
+    Attributes:
+        file: the recording, open; it is closed behind the block.
+        name: as the client calls it.
+        fields: all else of the form, name → values.
+    """
+
+    file: BinaryIO
+    name: str
+    fields: Mapping[str, Sequence[str]]
+
+
+@asynccontextmanager
+async def uploaded(request: Request, limits: Limits) -> AsyncIterator[Upload]:
+    """Give what ``request`` holds to the block.
+
+    Raises:
+        UploadError: it is too large, or stopped coming.
+        RequestError: it is no form, or has no recording in it.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and len(announced) < 20:
+        _check_size(int(announced), limits)
+    bounded = Request(request.scope, _bounded(request.receive, limits))
+    try:
+        async with bounded.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LONGEST_FIELD_BYTES) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise RequestError("Missing required parameter: 'file'.", "file", "missing_required_parameter")
+            if not file.size:
+                raise RequestError("The file is empty: record or copy it again.", "file")
+            fields: dict[str, list[str]] = {}
+            for name, value in form.multi_items():
+                if isinstance(value, str):
+                    fields.setdefault(name, []).append(value)
+            yield Upload(file.file, printable(file.filename or "the file")[:_LONGEST_NAME], fields)
+    except HTTPException as error:
+        raise RequestError(f"The form cannot be read: {error.detail}") from error
+
+
+def _bounded(receive: Receive, limits: Limits) -> Receive:
+    """Return ``receive`` with an end to how much may come, and to how long it may be waited for."""
+    n_bytes = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal n_bytes
+        try:
+            async with asyncio.timeout(limits.idle_s):
+                message = await receive()
+        except TimeoutError as error:
+            raise UploadError(408, f"nothing came for {limits.idle_s:g} s: send the recording again") from error
+        n_bytes += len(message.get("body", b""))
+        _check_size(n_bytes, limits)
+        return message
+
+    return receive_bounded
+
+
+def _check_size(n_bytes: int, limits: Limits) -> None:
+    if n_bytes > limits.upload_bytes:
+        reason = f"a recording may have {limits.upload_bytes} bytes, form and all: send a shorter or compressed one"
+        raise UploadError(413, reason)

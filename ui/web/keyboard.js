@@ -1,0 +1,22 @@
+// Single keys do what the buttons do.  They can be switched off, as WCAG 2.1.4 asks: who dictates commands says letters.
+
+/**
+ * Do what a key asks for, unless it is meant for a field, a menu or the browser.
+ * @param {Record<string, () => void>} actions by the key's name
+ * @param {() => boolean} areOn
+ */
+export function listenForKeys(actions, areOn) {
+  document.addEventListener("keydown", (event) => {
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!action || !areOn() || isMeantElsewhere(event)) return;
+    event.preventDefault();
+    action();
+  });
+}
+
+/** @param {KeyboardEvent} event */
+function isMeantElsewhere(event) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  const isTyped = Boolean(target.closest("input, select, textarea, dialog, [popover]"));
+  return isTyped || event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.isComposing;
+}
