@@ -17,6 +17,7 @@ from rich.console import Console
 from speech_set import write_speech
 
 from ui.bench.charts import Panel, Point, Series, picture
+from ui.bench.machine import busy_s
 from ui.bench.peers.environment import PeerError
 from ui.bench.streaming import measure as measuring
 from ui.bench.streaming.measure import StreamRun, Trial, measure
@@ -91,6 +92,17 @@ def test_words_are_heard_by_one_process(trial: Callable[..., Trial], monkeypatch
         os.kill(int(process), 0)
 
 
+def test_what_other_programs_did_is_measured(tmp_path: Path, trial: Callable[..., Trial]) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 20 30 9000 500 4 5 6 7 8\ncpu0 1 2 3\n", encoding="utf-8")
+    busy = WORKER.replace('"cpu_s": 0.25', '"cpu_s": -1000.0')
+
+    assert 165 / os.sysconf("SC_CLK_TCK") == busy_s(stat)
+    assert busy_s(tmp_path / "none") is None
+    (run,) = measure(trial(worker=busy), {"talks": [STREAM]})
+    assert run.others_cpus is None or run.others_cpus > 1000
+
+
 # Tables and the picture
 
 
@@ -98,8 +110,8 @@ def run_of(setting: dict[str, str], script: Script = SCRIPT, *texts: str, clock:
     trace = [View(t_s=1.0 + i / 4, piece=0, text=text, is_closed=text == texts[-1]) for i, text in enumerate(texts)]
     return StreamRun(
         program="ours", setting=setting, clock=clock, set_name="talks" if script.words else "silence", stream="talk",
-        score=score_of(script, trace), trace=trace, compute_s=0.5, cpu_s=0.75, peak_mib=200.0, hangover_s=0.25,
-        counts={"finals": 2},
+        score=score_of(script, trace), trace=trace, compute_s=0.5, cpu_s=0.75, peak_mib=200.0,
+        others_cpus=len(texts) / 4, hangover_s=0.25, counts={"finals": 2},
     )  # fmt: skip
 
 
@@ -123,7 +135,7 @@ def test_tables_hold_what_was_measured() -> None:
     shown, settled = ["75.0", "0.50", "0.50", "0.50"], ["0.75", "0.75", "0.75"]
     assert ["ours", "virtual", "talks", *shown, *settled, "0.25", "0.25", "0.25", "+0.00"] == lines["Delays"]
     assert ["ours", "virtual", "talks", "25.00", "0.00", "0", "0"] == lines["Steadiness"]
-    assert ["ours", "virtual", "talks", "0.500", "0.750", "200", "4", "finals"] == lines["Cost"]
+    assert ["ours", "virtual", "talks", "0.500", "0.750", "0.50", "200", "4", "finals"] == lines["Cost"]
 
 
 def test_silence_has_a_table_of_its_own() -> None:

@@ -149,6 +149,10 @@ def _bench(arguments: argparse.Namespace) -> int:
         from ui.bench.streaming.command import bench_streaming
 
         return bench_streaming(arguments)
+    if arguments.kind == "load":
+        from ui.bench.load.command import bench_load
+
+        return bench_load(arguments)
     from ui.bench.offline import bench_offline
 
     return bench_offline(arguments)

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from ui.bench.load.cli import add_load
 from ui.bench.programs import PEERS
 from ui.bench.streaming.cli import add_streaming
 
@@ -20,6 +21,7 @@ def add_bench(commands: _Commands[argparse.ArgumentParser]) -> None:
     kinds = bench.add_subparsers(dest="kind", required=True, metavar="KIND")
     _add_offline(kinds)
     add_streaming(kinds, AUDIO)
+    add_load(kinds, AUDIO)
 
 
 def _add_offline(kinds: _Commands[argparse.ArgumentParser]) -> None:

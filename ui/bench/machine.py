@@ -25,6 +25,14 @@ def machine() -> dict[str, str | int]:
     }
 
 
+def busy_s(stat: Path = Path("/proc/stat")) -> float | None:
+    """Return the seconds for which all CPUs together have worked since the machine began; None where nobody counts."""
+    if not stat.is_file():
+        return None
+    user, nice, system, _idle, _waiting, *interrupts = map(int, stat.read_text(encoding="utf-8").split()[1:9])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
 def our_version() -> str:
     """Return our version and that of MAX."""
     return f"{importlib.metadata.version('max-whisper')} (MAX {importlib.metadata.version('max')})"

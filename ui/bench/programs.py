@@ -19,6 +19,7 @@ class Program:
         name: what the tables call it.
         weights: the form it reads them in: "folder" (CTranslate2's), "ggml" or "pt".
         requirements: what its environment holds, the program itself first; empty for ours.
+        alone: what is installed there without what it asks for; then it has the program itself.
         worker: the file that runs there.
         settings: told to the worker.
         has_parts: whether encoder and decoder can be measured by themselves.
@@ -28,10 +29,16 @@ class Program:
     name: str
     weights: str = "folder"
     requirements: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
     worker: Path
     settings: dict[str, str | int | bool] = field(default_factory=dict)
     has_parts: bool = False
     note: str = ""
+
+    @property
+    def version(self) -> str:
+        """What was installed, and of which version."""
+        return ", ".join(self.alone or self.requirements)
 
 
 def ours(compute: str) -> Program:

@@ -46,7 +46,7 @@ def command_of(program: Program, weights: str, n_threads: int) -> list[str]:
         module = program.worker.relative_to(Path(__file__).parents[2]).with_suffix("")
         return [sys.executable, "-m", ".".join(module.parts), settings]
     # -I keeps the worker's folder, and ours, off the front of its path.
-    return [str(environment(program.requirements)), "-I", str(program.worker), settings]
+    return [str(environment(program.requirements, program.alone)), "-I", str(program.worker), settings]
 
 
 class Worker:

@@ -25,11 +25,22 @@ _IN_FLOAT32 = {"encoder.positional_embedding", "decoder.positional_embedding"}
 
 
 def weights_for(form: str, which: str) -> Path:
-    """Return checkpoint ``which`` as "folder" (CTranslate2's), "ggml" (whisper.cpp's) or "pt" (openai-whisper's)."""
+    """Return checkpoint ``which`` in one of these forms.
+
+    Args:
+        form: "folder" (CTranslate2's), "ggml" (whisper.cpp's), "pt" (openai-whisper's) or "both": a folder of
+            CTranslate2's that holds ``which``.npz too, of which the worker makes the .pt.
+        which: its name.
+    """
     folder = bench_folder() / "weights"
     if form == "folder":
         found = checkpoint_folder(which)
         return found if (found / "tokenizer.json").is_file() else _with_tokenizer(found, folder / which)
+    if form == "both":
+        return _with_links(
+            (*weights_for("folder", which).iterdir(), weights_for("pt", which).with_suffix(".npz")),
+            folder / "both" / which,
+        )
     folder.mkdir(parents=True, exist_ok=True)
     if form == "ggml":
         return _made(folder / f"{which}.ggml-f16.bin", which, write_ggml)
@@ -38,14 +49,20 @@ def weights_for(form: str, which: str) -> Path:
 
 def _with_tokenizer(found: Path, folder: Path) -> Path:
     """Return a folder like ``found`` that holds a tokenizer too."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in found.iterdir():
-        link = folder / path.name
-        link.unlink(missing_ok=True)
-        link.symlink_to(path.resolve())
+    _with_links(found.iterdir(), folder)
     vocabulary = read_checkpoint(found).vocabulary
     fields = tokenizer_fields(vocabulary, Tokenizer(vocabulary).eot)
     (folder / "tokenizer.json").write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8")
+    return folder
+
+
+def _with_links(paths: Iterable[Path], folder: Path) -> Path:
+    """Return ``folder``, made where it was none, with a link to each of ``paths``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        link = folder / path.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.resolve())
     return folder
 
 

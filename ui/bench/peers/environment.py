@@ -14,21 +14,27 @@ class PeerError(Exception):
     """A peer cannot be set up or failed; the message says which and why."""
 
 
-def environment(requirements: tuple[str, ...]) -> Path:
+def environment(requirements: tuple[str, ...], alone: tuple[str, ...] = ()) -> Path:
     """Return the Python of an environment that holds ``requirements``, made by this machine's pip where it is missing.
+
+    Args:
+        requirements: what to install, with what it needs; without ``alone``, the first one names the environment.
+        alone: what to install without what it asks for, much of which it does not need here; its first one names it.
 
     Raises:
         PeerError: pip cannot install them.
     """
-    name = requirements[0].replace("==", "-")
+    name = (*alone, *requirements)[0].replace("==", "-")
     folder = bench_folder() / "peers" / name
     python, ready = folder / "bin" / "python", folder / "ready"
-    wanted = "\n".join(requirements)
+    wanted = "\n".join((*alone, *requirements))
     if ready.is_file() and ready.read_text(encoding="utf-8") == wanted:
         return python
     sys.stderr.write(f"Setting up {name} in {folder}, once.\n")
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
-    for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], pip):
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    commands = [[sys.executable, "-m", "venv", "--clear", str(folder)], [*pip, *requirements]]
+    commands += [[*pip, "--no-deps", *alone]] if alone else []
+    for command in commands:
         done = subprocess.run(command, env=clean_variables(), check=False, capture_output=True, text=True)
         if done.returncode != 0:
             raise PeerError(f"could not be installed: {_last_line(done.stderr or done.stdout)}")

@@ -27,13 +27,15 @@ what is measured, of every program by the same code from what a reader saw:
   p50 – hangover                what finals cost beyond the silence that our gate waits for
   compute, CPU s per s          seconds in which the model worked, and processor seconds of the whole program, for each
                                 second of audio
+  others' CPUs                  how many other programs kept busy meanwhile, in the worst stream: delays are as true
+                                as this is near 0
   peak MiB                      the most memory of a process begun for this program and setting
 
 sets: long (talks), stream (speech between silence, noise and music), timit (clips timed by hand, joined), short (other
 clips, joined), nonspeech (silence, noise, music).
 
 clocks: virtual counts audio and the seconds that decoding really took, so minutes of audio take seconds; wall is the
-whole program at the speed of speech.  Whatever else the machine does meanwhile makes delays longer, by either.
+whole program at the speed of speech.
 """
 
 
@@ -50,14 +52,12 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     streaming.add_argument("--model", default="tiny.en", metavar="NAME", help="the weights (tiny.en)")
     streaming.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="cpu", help="where ours runs (cpu)")
     clocks = f"of {', '.join(_CLOCKS)}, see below (both; virtual with --quick)"
-    streaming.add_argument("--clock", type=_one_or_more(_CLOCKS), metavar="NAME,…", help=clocks)
+    streaming.add_argument("--clock", type=one_or_more(_CLOCKS), metavar="NAME,…", help=clocks)
     streaming.add_argument(
-        "--sets", type=_one_or_more(_SETS), default=_SETS, metavar="NAME,…", help=f"of {', '.join(_SETS)} (all)"
+        "--sets", type=one_or_more(_SETS), default=_SETS, metavar="NAME,…", help=f"of {', '.join(_SETS)} (all)"
     )
     peers = f"by the wall clock, of {', '.join(PEERS)} (all; '' for none)"
-    streaming.add_argument(
-        "--peers", type=_one_or_more(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers
-    )
+    streaming.add_argument("--peers", type=one_or_more(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers)
     streaming.add_argument(
         "--vary",
         type=_vary,
@@ -76,7 +76,7 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     streaming.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every trace there")
 
 
-def _one_or_more(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+def one_or_more(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
     """Return what reads a list of ``names``."""
 
     def read(text: str) -> tuple[str, ...]:

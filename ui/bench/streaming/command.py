@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
-
-from rich.console import Console
 
 from ui.bench.machine import machine, n_cpus, our_version
 from ui.bench.peers.environment import PeerError
+from ui.bench.results import print_results, told_failure, try_writing
 from ui.bench.streaming.measure import Listener, Sets, StreamRun, Trial, measure
 from ui.bench.streaming.plots import plot_of
 from ui.bench.streaming.programs import PEERS, ours
 from ui.bench.streaming.settings import Setting, settings_of, varied
-from ui.bench.streaming.streams import SETS, StreamMaker, sample_stream
+from ui.bench.streaming.streams import SETS, StreamMaker, sample_stream, told_times
 from ui.bench.streaming.tables import tables_of
 from ui.bench.worker import command_of
-from ui.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, OutputError, complain
+from ui.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, complain
 from ui.interrupts import held_interrupts
 from ui.scoring.traces import trace_as_json
 
@@ -37,7 +33,7 @@ def bench_streaming(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         complain(error)
         return EXIT_USAGE
-    _try_writing(arguments)
+    try_writing(arguments.json, arguments.plot)
     try:
         sets, notes = _sets(arguments)
         runs = [run for trial in _our_trials(arguments, settings) for run in measure(trial, sets)]
@@ -45,27 +41,13 @@ def bench_streaming(arguments: argparse.Namespace) -> int:
         complain(error)
         return EXIT_FAILED
     runs += _peers_runs(arguments, sets, notes)
-    notes += [f"max-whisper is {our_version()}, {arguments.model}, blocks of {arguments.block_ms} ms", *_times(sets)]
-    _print(runs, notes)
+    notes += [
+        f"max-whisper is {our_version()}, {arguments.model}, blocks of {arguments.block_ms} ms",
+        *told_times(sets),
+    ]
+    print_results(tables_of(runs), [*notes, *(f"{run.label}: {note}" for run in runs for note in run.notes)])
     _write(arguments, runs, notes)
     return EXIT_OK
-
-
-def _try_writing(arguments: argparse.Namespace) -> None:
-    """See that what is measured can be written, before it is measured."""
-    for path in (arguments.json, arguments.plot):
-        if path is not None:
-            with _told_failure(path), path.open("a", encoding="utf-8"):
-                pass
-
-
-@contextlib.contextmanager
-def _told_failure(path: Path) -> Iterator[None]:
-    """Say of a file that cannot be written which it is, and what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}): name a file that can") from error
 
 
 def _sets(arguments: argparse.Namespace) -> tuple[Sets, list[str]]:
@@ -109,34 +91,12 @@ def _peers_runs(arguments: argparse.Namespace, sets: Sets, notes: list[str]) -> 
         except PeerError as error:
             notes.append(f"{program.name}: {error}")
         else:
-            notes.append(f"{program.name}: {', '.join(program.requirements)}; {program.note}")
-
-
-def _times(sets: Sets) -> Iterator[str]:
-    """Say of each set how the times of its words were found."""
-    for name, streams in sets.items():
-        words = [word for stream in streams for word in stream.script.words]
-        if words:
-            how = ", ".join(dict.fromkeys(stream.times for stream in streams))
-            n_guessed = sum(word.is_guessed for word in words)
-            yield f"{name}: words timed {how}; {n_guessed} of {len(words)} have no time and no delay"
-
-
-def _print(runs: Sequence[StreamRun], notes: Sequence[str]) -> None:
-    console = Console() if sys.stdout.isatty() else Console(width=200)
-    for table in tables_of(runs):
-        console.print(table)
-        console.print()
-    for line in dict.fromkeys([*notes, *(f"{run.label}: {note}" for run in runs for note in run.notes)]):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-    described = machine()
-    place = f"{described['processor']}, {described['n_cpus']} CPUs, {described['system']}, {described['date']}"
-    console.print(f"Machine: {place}", style="dim", soft_wrap=True, highlight=False)
+            notes.append(f"{program.name}: {program.version}; {program.note}")
 
 
 def _write(arguments: argparse.Namespace, runs: Sequence[StreamRun], notes: Sequence[str]) -> None:
     if arguments.plot is not None:
-        with _told_failure(arguments.plot):
+        with told_failure(arguments.plot):
             arguments.plot.write_text(plot_of(runs), encoding="utf-8")
     if arguments.json is not None:
         content = {
@@ -147,5 +107,5 @@ def _write(arguments: argparse.Namespace, runs: Sequence[StreamRun], notes: Sequ
             "notes": notes,
             "runs": [asdict(run) | {"trace": trace_as_json(run.trace)} for run in runs],
         }
-        with _told_failure(arguments.json):
+        with told_failure(arguments.json):
             arguments.json.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ui.bench.machine import n_cpus
+from ui.bench.machine import busy_s, n_cpus
 from ui.bench.peers.environment import PeerError
 from ui.bench.streaming.programs import ours
 from ui.bench.streaming.settings import Setting, name_of
@@ -33,6 +33,7 @@ class StreamRun:
         compute_s: seconds that the model worked; None where the program does not tell.
         cpu_s: processor seconds of all its processes.
         peak_mib: the most memory they had held by then, in a process begun for this program and setting.
+        others_cpus: how many CPUs other programs, or the host, kept busy meanwhile; None where that is not known.
         hangover_s: of our gate; None of a program that has none, or does not tell.
         counts: how often what happened.
         notes: what a reader must know beside the figures.
@@ -48,6 +49,7 @@ class StreamRun:
     compute_s: float | None
     cpu_s: float
     peak_mib: float
+    others_cpus: float | None = None
     hangover_s: float | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -91,8 +93,10 @@ def measure(trial: Trial, sets: Sets) -> Iterator[StreamRun]:
             for stream in streams:
                 how = f", {name_of(trial.setting)}" if trial.setting else ""
                 _tell(f"{trial.program}{how}, {trial.clock} clock: {stream.name}")
-                answer = worker.ask("stream", str(stream.path), *trial.arguments).result
-                yield _run(trial, set_name, stream, answer)
+                before_s = busy_s()
+                answer = worker.ask("stream", str(stream.path), *trial.arguments)
+                others_cpus = _others_cpus(before_s, answer.took_s, answer.result["cpu_s"])
+                yield replace(_run(trial, set_name, stream, answer.result), others_cpus=others_cpus)
 
 
 class Listener:
@@ -114,6 +118,13 @@ class Listener:
     def close(self) -> None:
         """End its process."""
         self._stack.close()
+
+
+def _others_cpus(before_s: float | None, took_s: float, own_s: float) -> float | None:
+    now_s = busy_s()
+    if before_s is None or now_s is None:
+        return None
+    return max(0.0, now_s - before_s - own_s) / took_s
 
 
 def _run(trial: Trial, set_name: str, stream: Stream, answer: Mapping[str, Any]) -> StreamRun:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ui.bench.programs import Program
+from ui.bench.streaming.peers import PEERS
 
-PEERS: dict[str, Program] = {}
-"""By the name that --peers takes; they run by the wall clock alone."""
+__all__ = ["PEERS", "ours"]
 
 
 def ours(compute: str, *, words: bool = False) -> Program:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,6 +76,17 @@ class StreamMaker:
         rows = self._wer(lambda row: "/short/" in row["file"] and not self._by_hand(row).is_file())
         return self._joined("short", rows[:: 3 if self._is_quick else 1])
 
+    def talkers(self, n_talkers: int, least_s: float) -> list[Stream]:
+        """Return so many streams of joined clips, each of at least ``least_s``; each begins with another clip."""
+        rows = self._wer(lambda row: "/short/" in row["file"])
+        starts = [index * len(rows) // n_talkers for index in range(n_talkers)] if rows else []
+        turned = [[*rows[start:], *rows[:start]] for start in starts]
+        return [
+            stream
+            for index, own in enumerate(turned)
+            for stream in self._joined(f"talker{index + 1}of{n_talkers}", _as_many(own, least_s))
+        ]
+
     def nonspeech(self) -> list[Stream]:
         """Return silence, noise and music, each by itself."""
         streams = []
@@ -114,7 +125,18 @@ class StreamMaker:
         audio, starts = joined(clips, _PAUSE_S)
         scripts = [self._script(row, seconds(len(clip))) for row, clip in zip(rows, clips, strict=True)]
         script = joined_script([s for s, _ in scripts], [n / SAMPLE_RATE for n in starts], seconds(len(audio)))
-        return [Stream(name=name, path=_written(name, audio), script=script, times=scripts[0][1])]
+        times = ", ".join(dict.fromkeys(how for _, how in scripts))
+        return [Stream(name=name, path=_written(name, audio), script=script, times=times)]
+
+
+def _as_many(rows: Rows, least_s: float) -> Rows:
+    """As many of ``rows``, from the first on, as last ``least_s`` with the pauses between them."""
+    total_s = 0.0
+    for n_rows, row in enumerate(rows, start=1):
+        total_s += float(row["seconds"]) + _PAUSE_S
+        if total_s >= least_s:
+            return rows[:n_rows]
+    return rows
 
 
 def sample_stream() -> Stream:
@@ -133,6 +155,16 @@ SETS: dict[str, Callable[[StreamMaker], list[Stream]]] = {
     "nonspeech": StreamMaker.nonspeech,
 }
 """By the name that --sets takes."""
+
+
+def told_times(sets: Mapping[str, Sequence[Stream]]) -> Iterator[str]:
+    """Say of each set, by its name, how the times of its words were found."""
+    for name, streams in sets.items():
+        words = [word for stream in streams for word in stream.script.words]
+        if words:
+            how = ", ".join(dict.fromkeys(stream.times for stream in streams))
+            n_guessed = sum(word.is_guessed for word in words)
+            yield f"{name}: words timed {how}; {n_guessed} of {len(words)} have no time and no delay"
 
 
 def _written(name: str, audio: NDArray[np.int16]) -> Path:

@@ -104,6 +104,11 @@ def _processor(runs: Runs) -> str:
     return f"{sum(run.cpu_s for run in runs) / total(runs).audio_s:.3f}"
 
 
+def _others(runs: Runs) -> str:
+    known = [run.others_cpus for run in runs if run.others_cpus is not None]
+    return f"{max(known):.2f}" if known else _NONE
+
+
 def _counts(runs: Runs) -> str:
     names = dict.fromkeys(name for run in runs for name in run.counts)
     return ", ".join(f"{sum(run.counts.get(name, 0) for run in runs)} {name}" for name in names) or _NONE
@@ -133,6 +138,7 @@ _STEADINESS: list[Column] = [
 _COST: list[Column] = [
     ("compute s per s", _load),
     ("CPU s per s", _processor),
+    ("others' CPUs", _others),
     ("peak MiB", lambda runs: f"{max(run.peak_mib for run in runs):.0f}"),
     ("counts", _counts),
 ]
