@@ -23,6 +23,8 @@ from ui.bench.peers.server import HOST
 from ui.bench.streaming.streams import StreamMaker
 from ui.cli import main
 
+pytestmark = pytest.mark.slow
+
 Answer = Callable[[ServerConnection], Awaitable[None]]
 SOUND = np.full(4_000, 1_000, np.int16).tobytes()
 """A quarter of a second."""

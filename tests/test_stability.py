@@ -119,7 +119,7 @@ def test_what_was_shown_stays_while_it_is_heard() -> None:
 
 
 def test_a_word_is_stable_only_when_it_was_heard_some_way_before_the_end() -> None:
-    prefix = StablePrefix(StabilityOptions(stable_after_s=0.5))
+    prefix = StablePrefix(StabilityOptions(policy="agreement", stable_after_s=0.5))
     for heard_s in (1.2, 1.4, 1.6):
         shown(prefix, heard((1, 0.6, 0.9), (2, 1.0, 0.9), (3, 1.1, 0.9)), heard_s)
 
@@ -127,7 +127,7 @@ def test_a_word_is_stable_only_when_it_was_heard_some_way_before_the_end() -> No
 
 
 def test_three_must_agree_where_three_are_asked() -> None:
-    prefix = StablePrefix(StabilityOptions(n_agreeing=3))
+    prefix = StablePrefix(StabilityOptions(policy="agreement", n_agreeing=3))
     for n in range(3):
         assert [] == ids(prefix)
         shown(prefix, heard((1, 0.5, 0.9), (2, 1.0, 0.9)), 2.0 + n)

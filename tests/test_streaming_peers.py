@@ -23,6 +23,8 @@ from ui.scoring.corrections import steadiness_of
 from ui.scoring.moments import Moment, trace_of_moments
 from ui.scoring.traces import View, trace_as_json, trace_from_json
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openings import ANY_JSON, ANY_MESSAGE, opening
@@ -12,6 +13,8 @@ from ui.server.protocols.deepgram import Deepgram
 from ui.server.protocols.protocol import Audio, BadOpeningError, Close, Configure, End, Flush, Send
 from ui.server.protocols.whisper_live import WhisperLive
 from ui.server.protocols.wyoming import Wyoming
+
+pytestmark = pytest.mark.slow
 
 PLAIN = "encoding=linear16&sample_rate=16000"
 FIRST = {"uid": "me", "language": None, "task": "transcribe", "model": "tiny", "use_vad": True}

@@ -68,3 +68,11 @@ def wav_of(clip: Path, folder: Path) -> Path:
         file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
         file.writeframes(read_clip(clip).astype("<i2").tobytes())
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sockets and waiting take seconds: what is here is left to the whole run."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.slow)

@@ -100,9 +100,9 @@ def test_who_stays_too_long_is_told_and_what_was_said_is_not_lost(limits: Limits
 
 def test_a_paused_client_may_be_silent() -> None:
     async def talk() -> list[Message]:
-        async with running_server(limits=Limits(idle_s=0.1)) as running, running.client() as client:
+        async with running_server(limits=Limits(idle_s=0.4)) as running, running.client() as client:
             await client.send('{"kind":"pause"}')
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.8)
             await client.send('{"kind":"resume"}')
             await client.send(pcm([10]))
             await client.send('{"kind":"end"}')
