@@ -209,7 +209,7 @@ FOR_RECORDINGS = StreamingOptions(
     decoding=DecodingOptions(temperatures=FALLBACK_TEMPERATURES),
     final_context=SHORT_CONTEXT,
     final_lead_in_s=0.0,
-    gate=GateOptions(hangover_ms=2000),
+    gate=GateOptions(hangover_ms=2000, noise_margin_db=0.0),
 )
 """For what is not spoken now: nobody waits for the end of a sentence, so Whisper gets as much of the talk around each
 word as fits its window, which costs it fewer errors (docs/decisions/0007-patient-gate.md)."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stream.audio import AudioChunk, n_samples, seconds
 from stream.detector import FRAME_SAMPLES, VoiceDetector
+from stream.noise import NoiseFloor
 
 CloseReason = Literal["silence", "longest", "end", "gap", "flush"]
 
@@ -70,6 +71,7 @@ class GateOptions:
         longest_s: no utterance is longer.
         cut_within_s: one that goes on is cut at the quietest place in this much audio before that limit.
         threshold_dbfs: a frame whose RMS lies below is never voiced.
+        noise_margin_db: nor is one that is not so much louder than the noise of the last ten seconds; 0 to hear any.
         is_manual: nobody listens for speech and pauses: all audio is an utterance's, until the next flush.
     """
 
@@ -82,6 +84,7 @@ class GateOptions:
     longest_s: float = 28.0
     cut_within_s: float = 6.0
     threshold_dbfs: float = -65.0
+    noise_margin_db: float = 6.0
     is_manual: bool = False
 
     def __post_init__(self) -> None:
@@ -91,9 +94,15 @@ class GateOptions:
         _require_between(1, "pause_ms", self.pause_ms, self.hangover_ms, "hangover_ms")
         _require_between(0.5, "cut_within_s", self.cut_within_s, self.longest_s / 2, "longest_s / 2")
         _require_between(-120.0, "threshold_dbfs", self.threshold_dbfs, 0.0, "0")
+        _require_between(0.0, "noise_margin_db", self.noise_margin_db, 30.0, "30")
         opening_s = self.pre_roll_ms / 1000 + seconds((self.opening_frames + 1) * FRAME_SAMPLES)
         if self.longest_s < 2 * opening_s:
             raise ValueError(f"longest_s must be >= {2 * opening_s:g}, twice what opens the gate, got {self.longest_s}")
+
+
+def _power_of(dbfs: float) -> float:
+    """Mean square of samples whose RMS is so many dB below full scale."""
+    return 32768.0**2 * 10 ** (dbfs / 10)
 
 
 def _require_between(low: float, name: str, value: float, high: float, high_name: str) -> None:
@@ -121,6 +130,7 @@ class SpeechGate:
         self._detector = detector
         self._recent_voiced: deque[bool] = deque()
         self._recent_power: deque[float] = deque()
+        self._noise = NoiseFloor()
         self.configure(options)
         self._unjudged: NDArray[np.int16] = np.empty(0, np.int16)
         self._end_sample = 0
@@ -136,7 +146,8 @@ class SpeechGate:
         self._hangover_samples = n_samples(options.hangover_ms / 1000)
         self._tail_samples = n_samples(options.tail_ms / 1000)
         self._longest_samples = n_samples(options.longest_s)
-        self._threshold_power = 32768.0**2 * 10 ** (options.threshold_dbfs / 10)
+        self._threshold_power = _power_of(options.threshold_dbfs)
+        self._noise_factor = 10 ** (options.noise_margin_db / 10) if options.noise_margin_db else 0.0
         self._opening_voiced_frames = options.opening_voiced_frames
         self._is_manual = options.is_manual
         self._recent_voiced = deque(self._recent_voiced, options.opening_frames)
@@ -217,7 +228,9 @@ class SpeechGate:
         amplitudes = frame.astype(np.float64)
         power = float(amplitudes @ amplitudes) / FRAME_SAMPLES
         # The detector hears every frame: it follows the noise of the stream.
-        is_voiced = (self._detector.is_voiced(frame) and power >= self._threshold_power) or self._is_manual
+        threshold = max(self._threshold_power, self._noise_factor * self._noise.power)
+        is_voiced = (self._detector.is_voiced(frame) and power >= threshold) or self._is_manual
+        self._noise.receive_power(power)
         self._recent_power.append(power)
         frame_start = self._end_sample
         self._end_sample += n_real_samples

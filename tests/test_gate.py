@@ -110,7 +110,7 @@ def test_voiced_frames_need_not_be_neighbours() -> None:
 
 
 def test_a_frame_without_energy_is_never_voiced() -> None:
-    gate = SpeechGate(LoudnessDetector(threshold=0), GateOptions(threshold_dbfs=-60))
+    gate = SpeechGate(LoudnessDetector(threshold=0), GateOptions(threshold_dbfs=-60, noise_margin_db=0.0))
     below = round(32_768 * 10 ** (-60 / 20))
     assert gate.receive_audio(AudioChunk(frames((30, below - 1)), 0)) == []
     assert gate.receive_audio(AudioChunk(frames((30, below + 1)), 30 * FRAME_SAMPLES)) != []

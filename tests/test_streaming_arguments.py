@@ -23,6 +23,7 @@ def options(*flags: str) -> StreamingOptions:
         (["--tail-ms", "100"], "gate.tail_ms", 100),
         (["--longest", "20"], "gate.longest_s", 20.0),
         (["--threshold-dbfs=-50"], "gate.threshold_dbfs", -50.0),
+        (["--noise-margin-db", "3"], "gate.noise_margin_db", 3.0),
         (["--step", "0.5"], "step_s", 0.5),
         (["--lead-in", "0"], "final_lead_in_s", 0.0),
         (["--lead-in", "0"], "partial_lead_in_s", 0.0),
