@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ui.interrupts import held_interrupts
 from ui.streaming_arguments import live_flags, with_streaming
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ def find_contradiction(arguments: argparse.Namespace) -> str | None:
 
 
 def _find_bad_value(arguments: argparse.Namespace) -> str | None:
-    from engine.options import StreamingOptions  # brings NumPy, for which --help should not wait
-
+    with held_interrupts():
+        from engine.options import StreamingOptions  # brings NumPy, for which --help should not wait
     try:
         streaming_options(arguments, StreamingOptions())
     except ValueError as error:
