@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import cycle, pairwise
 
 import numpy as np
@@ -173,6 +174,25 @@ def test_an_hour_in_one_chunk_loses_nothing() -> None:
     events = replay([AudioChunk(speech(talk), 0)], [True])
 
     assert [f"{word} {word}" for word in words] == [final.text for final in finals(events)]
+
+
+@pytest.mark.slow
+def test_the_state_after_an_hour_is_as_small_as_after_five_minutes() -> None:
+    transcriber, model = Transcriber(LoudnessDetector()), ReadingModel()
+    minute = speech([11, 12, 13, LONG_PAUSE] * 26)[: 60 * 16_000]
+    sizes = {}
+    tracemalloc.start()
+    for n in range(60):
+        for chunk in cut(minute, lambda: 16_000):
+            transcriber.receive_audio(AudioChunk(chunk.samples, n * len(minute) + chunk.start_sample))
+            while jobs := transcriber.next_jobs():
+                model.answer(transcriber, jobs)
+            transcriber.events()
+        model.jobs.clear()
+        sizes[n] = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert sizes[59] < sizes[4] + 200_000
 
 
 def test_a_long_utterance_is_cut_without_losing_or_doubling_a_word() -> None:
