@@ -29,6 +29,8 @@ from ui.scoring.words import word_errors
 _SHORTEST_S = (0.0, 5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 30.0)
 _MARGINS_S = (0.0, 0.5, 1.0, 2.0)
 _POSITIONS_PER_S = 50
+_WORST_PERCENT = 30.0
+"""Loops make more errors than there are words: the curve ends there."""
 
 Clip = tuple[NDArray[np.int16], str]
 
@@ -84,7 +86,9 @@ def measured(name: str, heard: Sequence[Clip]) -> dict[tuple[float, float], Outc
 def drawn(found: dict[str, dict[tuple[float, float], Outcome]]) -> str:
     """Return the curves as SVG."""
     errors = [
-        Series(name=name, points=[Point(s, 100 * of[1.0, s].wer) for s in _SHORTEST_S], is_line=True)
+        Series(
+            name=name, points=[Point(s, min(100 * of[1.0, s].wer, _WORST_PERCENT)) for s in _SHORTEST_S], is_line=True
+        )
         for name, of in found.items()
     ]
     times = [
@@ -94,7 +98,7 @@ def drawn(found: dict[str, dict[tuple[float, float], Outcome]]) -> str:
     x_title = "shortest context, s"
     return picture(
         [
-            Panel(title="word errors", x_title=x_title, y_title="WER, %", series=errors),
+            Panel(title="word errors", x_title=x_title, y_title="WER, % (30: or more)", series=errors),
             Panel(title="time to encode", x_title=x_title, y_title="ms, median of the clips", series=times),
         ],
         "Context: the speech and one second more, at least so long.",
