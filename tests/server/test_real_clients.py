@@ -17,7 +17,7 @@ import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.types import ListenV1Results
-from fakes_server import Running, running_server
+from fakes_server import IN_ONE_PIECE, Running, running_server
 from speech import read_clip
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -76,7 +76,7 @@ def transcript(results: Sequence[ListenV1Results]) -> str:
 
 def test_deepgram_s_client_hears_every_word_with_its_time(model: Any, sound: bytes) -> None:
     async def talk() -> list[ListenV1Results]:
-        async with running_server(model, detector=WebRtcDetector) as running:
+        async with running_server(model, detector=WebRtcDetector, defaults=IN_ONE_PIECE) as running:
             return await listen(running, sound, encoding="linear16", sample_rate=16_000)
 
     results = asyncio.run(talk())
@@ -94,7 +94,7 @@ def test_deepgram_s_client_may_speak_as_a_telephone(model: Any, sound: bytes) ->
     telephone = bytes(mulaw(sample) for sample in pcm[::2])  # there is little above 4 kHz in this recording
 
     async def talk() -> list[ListenV1Results]:
-        async with running_server(model, detector=WebRtcDetector) as running:
+        async with running_server(model, detector=WebRtcDetector, defaults=IN_ONE_PIECE) as running:
             return await listen(running, telephone, encoding="mulaw", sample_rate=8000)
 
     assert transcript(asyncio.run(talk())) == SAID
@@ -128,7 +128,10 @@ def test_wyoming_s_client_hears_every_word(model: Any, sound: bytes) -> None:
 @asynccontextmanager
 async def wyoming_server(model: Any) -> AsyncIterator[int]:
     bound = listening_socket("127.0.0.1", 0)
-    async with running_server(model, detector=WebRtcDetector) as running, wyoming_served(running.server, bound):
+    async with (
+        running_server(model, detector=WebRtcDetector, defaults=IN_ONE_PIECE) as running,
+        wyoming_served(running.server, bound),
+    ):
         yield bound.getsockname()[1]
 
 
@@ -141,7 +144,7 @@ def test_whisper_live_s_clients_hear_every_word(
         file.writeframes(sound)
 
     async def talk() -> bytes:
-        async with running_server(model, detector=WebRtcDetector) as running:
+        async with running_server(model, detector=WebRtcDetector, defaults=IN_ONE_PIECE) as running:
             port = running.address.rpartition(":")[2]
             command = [sys.executable, str(CLIENT), how, port, "said.wav"]
             environment = {**os.environ, "PYTHONPATH": str(whisper_live)}
