@@ -116,13 +116,14 @@ class WhisperModel:
         language than that of the utterance is left out.
         """
         full = self.networks.dims.n_audio_ctx
-        fitting = [self._with_fitting_lead_in(job) for job in jobs]
+        fitting, chances = zip(*map(self._with_fitting_lead_in, jobs), strict=True)
         contexts = [min(full, ceil(job.context_s * _POSITIONS_PER_S)) for job in fitting]
         found = self._recognize(fitting, contexts)
         for i, text in enumerate(found):
             if contexts[i] < full and is_loop(text.decoded.ids):
                 self.counts["loops in a short context"] += 1
                 found[i] = self._recognize([replace(fitting[i], draft=())], [full])[0]
+        found = [text if p is None else replace(text, language_prob=p) for text, p in zip(found, chances, strict=True)]
         return [
             self._hypotheses.hypothesis(replace(job, options=asked.options), text, self._text_prefix(job))
             for asked, job, text in zip(jobs, fitting, found, strict=True)
@@ -180,17 +181,22 @@ class WhisperModel:
     def _text_prefix(self, job: DecodeJob) -> tuple[int, ...]:
         return job.prefix or self.recognizer.prefix(job.options)
 
-    def _with_fitting_lead_in(self, job: DecodeJob) -> DecodeJob:
-        """Hear the language of the utterance by itself, where it may be another than that of the lead-in."""
+    def _with_fitting_lead_in(self, job: DecodeJob) -> tuple[DecodeJob, float | None]:
+        """Hear the language of the utterance by itself, where it may be another than that of the lead-in.
+
+        Returns:
+            The job, and the probability of its language where that was heard and goes into its options.
+        """
         lead_in, options = job.lead_in, job.options
         if not lead_in.ids or options.language is not None or not self.tokenizer.is_multilingual:
-            return job
+            return job, None
         alone = replace(job, audio=job.audio[lead_in.n_samples :], lead_in=NO_LEAD_IN)
         n_positions = min(self.networks.dims.n_audio_ctx, _HEARING_POSITIONS)
         (chances,) = self.recognizer.detect_languages(self.encode([alone.audio], [n_positions]), options.languages)
-        if likely_language(chances, job.usual_language)[0] != lead_in.language:
-            return replace(alone, start_sample=job.start_sample + lead_in.n_samples)
-        return replace(job, options=replace(options, language=lead_in.language))
+        language, probability = likely_language(chances, job.usual_language)
+        if language != lead_in.language:
+            return replace(alone, start_sample=job.start_sample + lead_in.n_samples), None
+        return replace(job, options=replace(options, language=language)), probability
 
 
 def check_heads(dims: ModelDimensions) -> None:

@@ -32,6 +32,7 @@ def test_each_utterance_has_its_own_language(base_model: WhisperModel, audio_fol
     finals = _finals(base_model, np.concatenate(parts))
 
     assert {*spoken} == {final.language for final in finals}
+    assert all(final.language_prob is not None and final.language_prob < 1 for final in finals)
     for final in finals:
         assert spoken[int(np.searchsorted(ends, final.end_s - 0.5))] == final.language, final.text
 
