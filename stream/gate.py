@@ -228,7 +228,9 @@ class SpeechGate:
         amplitudes = frame.astype(np.float64)
         power = float(amplitudes @ amplitudes) / FRAME_SAMPLES
         # The detector hears every frame: it follows the noise of the stream.
-        threshold = max(self._threshold_power, self._noise_factor * self._noise.power)
+        threshold = self._threshold_power
+        if self._noise_factor:  # recordings do without, and need not pay for it
+            threshold = max(threshold, self._noise_factor * self._noise.power)
         is_voiced = (self._detector.is_voiced(frame) and power >= threshold) or self._is_manual
         self._noise.receive_power(power)
         self._recent_power.append(power)
