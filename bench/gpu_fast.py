@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from compile_for_gpu import in_float16
+from compile_for_gpu import in_bfloat16
 from gpu_floors import Work, encoder_work, step_work
 from rich.console import Console
 from rich.table import Table
@@ -56,8 +56,8 @@ def be_fast(arguments: argparse.Namespace) -> int:
         checkpoint = checkpoint_of(name)
         print(f"Loading {name}", flush=True)
         programs: dict[str, Program] = {"ours": Ours(checkpoint, compute)}
-        if arguments.float16:
-            programs["ours, float16"] = Ours(checkpoint, in_float16(compute))
+        if arguments.bfloat16:
+            programs["ours, bfloat16"] = Ours(checkpoint, in_bfloat16(compute))
         if not arguments.alone:
             programs["transformers"] = HuggingFace(checkpoint, on_gpu=not compute.device.is_host)
         for batch in map(int, arguments.batches.split(",")):
@@ -144,7 +144,7 @@ def figure(model: str, batch: int, part: str, program: str, took_s: Sequence[flo
 
 
 def table_of(figures: Sequence[Figure], device: str) -> Table:
-    title = f"Median ms of each part; the floor is an H200's in bfloat16; measured on {device}"
+    title = f"Median ms of each part; the floor is an H200's in half precision; measured on {device}"
     table = Table(title=title, title_justify="left", box=None)
     for heading in ("model", "windows", "part", "program"):
         table.add_column(heading)

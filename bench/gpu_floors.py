@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from engine.config import ModelDimensions
 
 PEAK_FLOPS = 989e12
-"""Dense bfloat16 (NVIDIA's data sheet, H200 SXM)."""
+"""Dense half precision (NVIDIA's data sheet, H200 SXM)."""
 PEAK_BYTES_PER_S = 4.8e12
 N_BYTES = 2
 

@@ -51,7 +51,8 @@ class Ours:
         self._filters = np.zeros((len(Filter), checkpoint.dimensions.n_vocab), np.float32)
 
     def give(self, mels: NDArray[np.float32], prompt: Sequence[int]) -> None:
-        self._mels, self._prompt = list(mels), list(prompt)
+        # Frame by frame in memory, as ``log_mel_spectrogram`` leaves them.
+        self._mels, self._prompt = [np.ascontiguousarray(mel.T).T for mel in mels], list(prompt)
 
     def encode(self) -> None:
         self._encoded = self._networks.encode(self._mels)
@@ -77,6 +78,8 @@ class HuggingFace:
         self._device, self._dtype = ("cuda", torch.bfloat16) if on_gpu else ("cpu", torch.float32)
         model = huggingface_model(checkpoint)
         model.set_attn_implementation("sdpa")
+        # cuDNN's attention makes a plan for every new number of keys, at each step one: 50 ms.
+        torch.backends.cuda.enable_cudnn_sdp(False)
         self._model = model.to(self._device, self._dtype)
 
     def give(self, mels: NDArray[np.float32], prompt: Sequence[int]) -> None:

@@ -9,11 +9,14 @@ from dataclasses import asdict, dataclass
 
 import jiwer
 import numpy as np
+from compile_for_gpu import in_bfloat16
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from whisper_normalizer.english import EnglishTextNormalizer
 
+import engine.model
+from engine.devices import choose_compute
 from engine.events import Final
 from engine.model import WhisperModel
 from engine.options import FOR_RECORDINGS
@@ -63,6 +66,8 @@ def first_difference(expected: list[list[int]], found: list[list[int]]) -> str:
 
 def be_right(arguments: argparse.Namespace) -> int:
     """Return 1 where a recording's text is worse than expected."""
+    if arguments.bfloat16:
+        engine.model.choose_compute = lambda choice: in_bfloat16(choose_compute(choice))
     model = WhisperModel.load(arguments.model, device=arguments.compute)
     heard = [hear(model, recording) for recording in read_recordings(arguments.audio, arguments.only)]
     if arguments.write:

@@ -10,7 +10,7 @@ from max.graph import Graph, TensorType, TensorValue, ops
 
 from engine.config import ModelDimensions
 from engine.graph import length
-from engine.layers import KERNELS, Scope, Target, attention, layer_norm, linear, mlp, split_heads
+from engine.layers import Scope, Target, attention, layer_norm, linear, mlp, split_heads
 
 
 def alignment_graph(dims: ModelDimensions, target: Target, heads: tuple[tuple[int, int], ...]) -> Graph:
@@ -32,7 +32,7 @@ def alignment_graph(dims: ModelDimensions, target: Target, heads: tuple[tuple[in
         TensorType(DType.float32, [1, "n_tokens", "n_tokens"], target.device),
         *[cross] * (2 * len(layers)),
     ]
-    with Graph("text_alignment", input_types=types, custom_extensions=[KERNELS]) as graph:
+    with Graph("text_alignment", input_types=types, custom_extensions=target.extensions) as graph:
         tokens, mask, *cross_kv = (x.tensor for x in graph.inputs)
         scope = Scope(target) / "decoder"
         embedding = scope.weight("token_embedding", dims.n_vocab, dims.n_text_state)
@@ -44,7 +44,7 @@ def alignment_graph(dims: ModelDimensions, target: Target, heads: tuple[tuple[in
         for i in layers:
             wanted = [head for layer, head in heads if layer == i]
             kv = (ops.cast(cross_kv[2 * i], target.dtype), ops.cast(cross_kv[2 * i + 1], target.dtype))
-            x, seen = _layer_with_scores(scope / "layers" / i, x, ops.cast(mask, target.dtype), kv, wanted, dims)
+            x, seen = _layer_with_scores(scope / "layers" / i, x, mask, kv, wanted, dims)
             scores += seen
         graph.output(ops.cast(ops.concat(scores, axis=0), DType.float32))
     return graph

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from max.driver import Buffer
-from max.dtype import DType
 from max.engine import Model
 from numpy.typing import NDArray
 
+from engine.captured_steps import CapturedSteps, Memory, decoder_inputs, new_self_kv
 from engine.config import ModelDimensions
 from engine.decoding import Prediction, Row
 from engine.devices import Compute, place_each, place_together
 from engine.encoded import EncodedAudio
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderParts:
+    """What the decoders of one model share.
+
+    Attributes:
+        model: the compiled graph.
+        dims: the model's dimensions.
+        compute: the device.
+        rearranger: moves the rows of the cache on a GPU; None on the host, where NumPy does it.
+        steps: captured on a GPU; None on the host.
+    """
+
+    model: Model
+    dims: ModelDimensions
+    compute: Compute
+    rearranger: Model | None = None
+    steps: CapturedSteps | None = None
 
 
 class BatchDecoder:
@@ -27,51 +47,51 @@ class BatchDecoder:
 
     def __init__(
         self,
-        model: Model,
+        parts: DecoderParts,
         filters: Buffer,
         encoded: EncodedAudio,
         n_rows: int,
-        dims: ModelDimensions,
-        compute: Compute,
     ) -> None:
-        self._model, self._filters, self._dims, self._device = model, filters, dims, compute.device
-        self._listen_to(encoded)
-        # Room for the longest text behind the longest first pass, whatever was forgotten of that.
-        shape = (dims.n_text_ctx * 3 // 2, n_rows, dims.n_text_head, dims.n_text_state // dims.n_text_head)
-        self._self_kv = [Buffer(compute.target.dtype, shape, compute.device) for _ in range(2 * dims.n_text_layer)]
+        self._parts, self._encoded = parts, encoded
+        self._n_text_ctx, self._device = parts.dims.n_text_ctx, parts.compute.device
+        self._lasting = parts.steps.memory_for(encoded, filters, n_rows) if parts.steps is not None else None
+        if self._lasting is not None:
+            self._lasting.lend(self, encoded, filters)
+            self._memory = self._lasting.memory
+        else:
+            (mask,) = self._place(encoded.audio_mask())
+            self._memory = Memory(new_self_kv(parts.dims, n_rows, parts.compute), encoded.cross_kv, mask, filters)
         self._visible = np.zeros((n_rows, 0), np.bool_)
         """(n_rows, n_slots): which filled slots hold a token of the row."""
 
     def advance(self, rows: Sequence[Row]) -> Prediction:
-        """Append the tokens of every row and predict the successors of the sampled ones."""
+        """Append the tokens of every row and predict the successors of the sampled ones.
+
+        The logits can be fetched until the next call.
+        """
         n_slots, n_tokens = self._visible.shape[1], max(len(row.tokens) for row in rows)
         n_past = self._visible.sum(axis=1)[:, None]
         is_token = np.array([[i < len(row.tokens) for i in range(n_tokens)] for row in rows])
-        positions = np.minimum(n_past + np.arange(n_tokens), self._dims.n_text_ctx - 1)
+        positions = np.minimum(n_past + np.arange(n_tokens), self._n_text_ctx - 1)
         self._visible = np.concatenate([self._visible, is_token], axis=1)
         rules = [row.rules for row in rows]
-        tokens, positions, mask, sampled, filter_rows, times = self._place(
+        arrays = (
             _padded([row.tokens for row in rows], 0),
             positions,
-            visibility_mask(self._visible, n_tokens),
             _padded([row.sampled for row in rows], 0),
             _padded([[rule.filter for rule in row] for row in rules], 0),
             _padded([[rule.times for rule in row] for row in rules], (0, 0)),
+            visibility_mask(self._visible, n_tokens),
         )
-        ids, logprobs, no_speech, logits = self._model.execute(
-            tokens,
-            positions,
-            mask,
-            Buffer.from_numpy(np.array(n_slots, np.int64)),
-            sampled,
-            self._filters,
-            filter_rows,
-            times,
-            self._audio_mask,
-            *self._encoded.cross_kv,
-            *(cache[: n_slots + n_tokens, :, :, :] for cache in self._self_kv),
-        )
+        ids, logprobs, no_speech, logits = self._run(arrays, n_slots)
         return Prediction(ids.to_numpy(), logprobs.to_numpy(), no_speech.to_numpy(), logits.to_numpy)
+
+    def _run(self, arrays: Sequence[NDArray[np.generic]], n_past: int) -> list[Buffer]:
+        tokens, _, sampled, *_ = arrays
+        if self._lasting is not None and tokens.shape[1] == sampled.shape[1] == 1:
+            return self._lasting.step(arrays, n_past)
+        outputs: list[Buffer] = self._parts.model.execute(*decoder_inputs(self._memory, self._place(*arrays), n_past))
+        return outputs
 
     def truncate(self, n_tokens: Sequence[int]) -> None:
         """Forget all but the first ``n_tokens`` of each row."""
@@ -83,7 +103,11 @@ class BatchDecoder:
         """Go on with ``rows`` alone where they are few and copying them is cheap: on the host."""
         if not self._device.is_host or len(rows) > _WORTH_COPYING * len(self._visible):
             return False
-        self._listen_to(self._encoded.selected(rows))
+        self._encoded = self._encoded.selected(rows)
+        self._memory.cross_kv, (self._memory.audio_mask,) = (
+            self._encoded.cross_kv,
+            self._place(self._encoded.audio_mask()),
+        )
         self._remember(rows)
         return True
 
@@ -92,19 +116,20 @@ class BatchDecoder:
         if list(rows) != list(range(len(self._visible))):
             self._remember(rows)
 
-    def _listen_to(self, encoded: EncodedAudio) -> None:
-        self._encoded, (self._audio_mask,) = encoded, self._place(encoded.audio_mask())
-
     def _remember(self, rows: Sequence[int]) -> None:
         """Let row i of the self KV be what ``rows[i]`` was."""
         n_slots = self._visible.shape[1]
         self._visible = self._visible[list(rows)]
-        for i, cache in enumerate(self._self_kv):
-            # Through whole arrays on the host: copies between slices of buffers are not waited for.
-            before = _as_bits(cache).to_numpy()
+        caches = self._memory.self_kv
+        if self._parts.rearranger is not None:
+            filled = (cache[:n_slots, :, :, :] for cache in caches)
+            self._parts.rearranger.execute(*self._place(np.array(rows, np.int64)), *filled)
+            return
+        for i, cache in enumerate(caches):
+            before = cache.to_numpy()
             after = np.empty((len(before), len(rows), *before.shape[2:]), before.dtype)
             after[:n_slots] = before[:n_slots, list(rows)]
-            self._self_kv[i] = Buffer.from_numpy(after).view(cache.dtype).to(self._device)
+            caches[i] = Buffer.from_numpy(after)
 
     def _place(self, *arrays: NDArray[np.generic]) -> list[Buffer]:
         return (place_each if self._device.is_host else place_together)(arrays, self._device)
@@ -126,11 +151,6 @@ def visibility_mask(visible: NDArray[np.bool_], n_tokens: int) -> NDArray[np.flo
     may_look = np.tri(n_tokens, n_slots, n_slots - n_tokens, dtype=np.bool_) & visible[:, None]
     may_look |= np.eye(n_tokens, n_slots, n_slots - n_tokens, dtype=np.bool_)
     return np.where(may_look, np.float32(0), np.float32(-np.inf))
-
-
-def _as_bits(buffer: Buffer) -> Buffer:
-    """A view that numpy understands: it has no bfloat16."""
-    return buffer.view(DType.uint16) if buffer.dtype == DType.bfloat16 else buffer
 
 
 def _padded(rows: Sequence[Sequence[Any]], padding: Any) -> NDArray[np.int64]:  # noqa: ANN401  # ints or pairs of them

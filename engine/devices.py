@@ -37,7 +37,8 @@ class Compute:
 
     Attributes:
         device: MAX's handle of it.
-        target: what graphs for it are built for: float32 on a CPU, but for the cross KV; bfloat16 on a GPU.
+        target: what graphs for it are built for: float32 on a CPU, but for the cross KV; float16 on a GPU, with
+            bfloat16 in the attention.
         name: what a person calls it.
         identity: everything about it that shapes compiled code.
     """
@@ -75,15 +76,29 @@ def place_each(arrays: Sequence[NDArray[np.generic]], device: Device) -> list[Bu
 
 def place_together(arrays: Sequence[NDArray[np.generic]], device: Device) -> list[Buffer]:
     """Return ``arrays`` on ``device``, brought there in one copy: on a GPU small ones cost the same as large ones."""
-    ends = list(accumulate(-(-array.nbytes // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES for array in arrays))
-    packed = np.zeros(max(ends[-1], _ALIGNMENT_BYTES), np.uint8)
-    for array, start in zip(arrays, [0, *ends], strict=False):
+    return unpacked(Buffer.from_numpy(pack(arrays)).to(device), arrays)
+
+
+def pack(arrays: Sequence[NDArray[np.generic]]) -> NDArray[np.uint8]:
+    """Return the bytes of ``arrays`` behind one another: uint8 (n_bytes,)."""
+    starts = _starts(arrays)
+    packed = np.zeros(max(starts[-1], _ALIGNMENT_BYTES), np.uint8)
+    for array, start in zip(arrays, starts, strict=False):
         packed[start : start + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    placed = Buffer.from_numpy(packed).to(device)
+    return packed
+
+
+def unpacked(packed: Buffer, arrays: Sequence[NDArray[np.generic]]) -> list[Buffer]:
+    """Return views into ``packed``, uint8 (n_bytes,) or more, where ``pack`` puts each of ``arrays``."""
     return [
-        placed[start : start + array.nbytes].view(DType.from_numpy(array.dtype), array.shape)
-        for array, start in zip(arrays, [0, *ends], strict=False)
+        packed[start : start + array.nbytes].view(DType.from_numpy(array.dtype), array.shape)
+        for array, start in zip(arrays, _starts(arrays), strict=False)
     ]
+
+
+def _starts(arrays: Sequence[NDArray[np.generic]]) -> list[int]:
+    """Where each begins, and where the last one ends."""
+    return [0, *accumulate(-(-array.nbytes // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES for array in arrays)]
 
 
 def _cpu() -> Compute:
@@ -94,7 +109,9 @@ def _cpu() -> Compute:
 def _gpu() -> Compute:
     device = Accelerator()
     identity = f"{accelerator_api()} {accelerator_architecture_name()} with {_cpu_identity()}"
-    return Compute(device, Target(DeviceRef.GPU(), DType.bfloat16), device.model_name or device.label, identity)
+    # docs/decisions/0018-gpu.md: nearer to the CPU's texts than bfloat16, for which MAX's attention alone is made.
+    target = Target(DeviceRef.GPU(), DType.float16, cross_dtype=DType.bfloat16)
+    return Compute(device, target, device.model_name or device.label, identity)
 
 
 def _cpu_identity() -> str:

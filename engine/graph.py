@@ -15,8 +15,8 @@ from max.dtype import DType
 from max.graph import BufferType, BufferValue, DeviceRef, Dim, Graph, TensorType, TensorValue, ops
 
 from engine.config import ModelDimensions
+from engine.convolution import convolve_pairs, convolve_with_stride_two
 from engine.layers import (
-    KERNELS,
     Scope,
     Target,
     attention,
@@ -59,7 +59,7 @@ def encoder_graph(dims: ModelDimensions, target: Target) -> Graph:
         once.
     """
     mel_type = TensorType(DType.float32, ["batch", "n_audio_ctx", 2 * dims.n_mels], target.device)
-    with Graph("audio_encoder", input_types=[mel_type], custom_extensions=[KERNELS]) as graph:
+    with Graph("audio_encoder", input_types=[mel_type], custom_extensions=target.extensions) as graph:
         root = Scope(target)
         features = audio_encoder(root / "encoder", graph.inputs[0].tensor, dims)
         cross_kv = [
@@ -75,8 +75,8 @@ def audio_encoder(scope: Scope, mel: TensorValue, dims: ModelDimensions) -> Tens
     """Log-mel frames, paired as in ``encoder_graph`` → features (batch, n_audio_ctx, n_audio_state)."""
     n_state = dims.n_audio_state
     x = ops.cast(mel, scope.target.dtype)
-    x = ops.gelu(_convolve_pairs(scope / "conv1", x, dims.n_mels, n_state))
-    x = ops.gelu(_convolve_with_stride_two(scope / "conv2", x, n_state))
+    x = ops.gelu(convolve_pairs(scope / "conv1", x, dims.n_mels, n_state))
+    x = ops.gelu(convolve_with_stride_two(scope / "conv2", x, n_state))
     positions = scope.weight("positions", dims.n_audio_ctx, n_state)
     x = x + ops.slice_tensor(positions, [(slice(0, length(x)), x.shape[1]), slice(None)])
     for i in range(dims.n_audio_layer):
@@ -127,7 +127,7 @@ def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Gra
     """
     n_layer = dims.n_text_layer
     types = _decoder_input_types(dims, target)
-    with Graph("text_decoder", input_types=types, custom_extensions=[KERNELS]) as graph:
+    with Graph("text_decoder", input_types=types, custom_extensions=target.extensions) as graph:
         inputs = graph.inputs[: -4 * n_layer]
         tokens, positions, mask, n_past, sampled, filters, filter_rows, times, audio_mask = (x.tensor for x in inputs)
         cross_kv = [x.tensor for x in graph.inputs[-4 * n_layer : -2 * n_layer]]
@@ -137,7 +137,7 @@ def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Gra
         places = scope.weight("positions", dims.n_text_ctx, dims.n_text_state)
         x = ops.cast(ops.gather(embedding, tokens, axis=0), target.dtype)
         x = x + ops.cast(ops.gather(places, positions, axis=0), target.dtype)
-        masks = (ops.cast(mask, target.dtype), audio_mask)
+        masks = (mask, audio_mask)
         for i in range(n_layer):
             kv = (*self_kv[2 * i : 2 * i + 2], *cross_kv[2 * i : 2 * i + 2])
             x = decoder_layer(scope / "layers" / i, x, masks, n_past, kv, dims)
@@ -257,41 +257,3 @@ def _log1p_exp(x: TensorValue) -> TensorValue:
 def length(x: TensorValue) -> TensorValue:
     """The size of dimension 1 as a host scalar."""
     return ops.squeeze(ops.shape_to_tensor(x.shape[1:2]), 0)
-
-
-def _previous(x: TensorValue) -> TensorValue:
-    """Shift x (batch, n, d) one row later, a row of zeros in front: the convolution's padding."""
-    batch, n, d = x.shape
-    zeros = ops.broadcast_to(ops.constant(0, x.dtype, x.device), [batch, 1, d])
-    return ops.rebind(ops.concat([zeros, x[:, :-1]], axis=1), [batch, n, d])
-
-
-def _next(x: TensorValue) -> TensorValue:
-    """Shift x (batch, n, d) one row earlier, a row of zeros behind."""
-    batch, n, d = x.shape
-    zeros = ops.broadcast_to(ops.constant(0, x.dtype, x.device), [batch, 1, d])
-    return ops.rebind(ops.concat([x[:, 1:], zeros], axis=1), [batch, n, d])
-
-
-def _convolve_pairs(scope: Scope, x: TensorValue, n_in: int, n_out: int) -> TensorValue:
-    """Convolution of width 3 over frames stored in pairs: x (batch, n, 2 * n_in) → (batch, n, 2 * n_out).
-
-    A matrix product over each frame and its neighbours: MAX multiplies matrices faster than it convolves in one
-    dimension, and it needs no kernels but those the transformer layers use anyway.
-    """
-    kernel = ops.reshape(ops.permute(scope.weight("weight", n_out, n_in, 3), [2, 1, 0]), [3 * n_in, n_out])
-    even, odd = ops.split(x, [n_in] * 2, axis=-1)
-    before, after = _previous(odd), _next(even)
-    bias = scope.weight("bias", n_out)
-    outputs = [
-        ops.concat([before, even, odd], axis=-1) @ kernel + bias,
-        ops.concat([even, odd, after], axis=-1) @ kernel + bias,
-    ]
-    return ops.concat(outputs, axis=-1)
-
-
-def _convolve_with_stride_two(scope: Scope, x: TensorValue, n_state: int) -> TensorValue:
-    """Convolution of width 3, stride 2, over frames in pairs: x (batch, n, 2 * n_state) → (batch, n, n_state)."""
-    kernel = ops.reshape(ops.permute(scope.weight("weight", n_state, n_state, 3), [2, 1, 0]), [3 * n_state, n_state])
-    before = _previous(x[..., n_state:])
-    return ops.concat([before, x], axis=-1) @ kernel + scope.weight("bias", n_state)

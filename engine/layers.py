@@ -14,8 +14,8 @@ from max.dtype import DType
 from max.graph import DeviceRef, Graph, TensorType, TensorValue, Weight, ops
 
 LAYER_NORM_EPSILON = 1e-5
-KERNELS = Path(__file__).with_name("kernels")
-"""Our own, in Mojo; a graph that uses them names this folder among its extensions."""
+_KERNELS = Path(__file__).with_name("kernels")
+"""Our own, in Mojo, for CPUs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ class Target:
     def is_gpu(self) -> bool:
         """Whether MAX's attention kernels for GPUs apply."""
         return bool(self.device.is_gpu())
+
+    @property
+    def extensions(self) -> list[Path]:
+        """Where the graph finds kernels that are not MAX's; to read them takes Mojo's compiler."""
+        return [] if self.is_gpu else [_KERNELS]
 
 
 class Scope:
@@ -112,17 +117,17 @@ def attention(
         query: (batch, n_queries, n_head, d_head).
         key: (batch, n_keys, n_head, d_head).
         value: like ``key``.
-        mask: additive (batch, n_queries, n_keys), or None where every key may be seen.
+        mask: float32, additive (batch, n_queries, n_keys), or None where every key may be seen.
 
     Returns:
         (batch, n_queries, n_head * d_head).
     """
     batch, n_queries, n_head, d_head = query.shape
     scale = int(d_head) ** -0.5
-    if target.is_gpu:
-        mixed = ops.cast(_gpu_attention(query, key, value, mask, scale), target.dtype)
+    if target.is_gpu and mask is None:
+        mixed = ops.cast(_gpu_attention(query, key, value, scale), target.dtype)
     else:
-        mixed = _cpu_attention(query, key, value, mask, scale)
+        mixed = _plain_attention(query, key, value, mask, scale)
     return ops.reshape(mixed, [batch, n_queries, int(n_head) * int(d_head)])
 
 
@@ -172,12 +177,10 @@ def self_attention(target: Target, qkv: TensorValue, n_head: int) -> TensorValue
     return mixed.tensor
 
 
-def _gpu_attention(
-    query: TensorValue, key: TensorValue, value: TensorValue, mask: TensorValue | None, scale: float
-) -> TensorValue:
+def _gpu_attention(query: TensorValue, key: TensorValue, value: TensorValue, scale: float) -> TensorValue:
     # Only who builds a graph for a GPU waits for these: their import takes as long as loading a model.
     from max.nn.attention import MHAMaskVariant
-    from max.nn.kernels import flash_attention_gpu, masked_flash_attention_gpu
+    from max.nn.kernels import flash_attention_gpu
 
     # That import sets these behind os.environ's back, and a Python that this process starts would leave its virtual
     # environment.
@@ -186,19 +189,20 @@ def _gpu_attention(
     # MAX's kernel for Hopper has no float16.
     dtype = DType.bfloat16 if query.dtype == DType.float16 else query.dtype
     query, key, value = (ops.cast(x, dtype) for x in (query, key, value))
-    if mask is None:
-        return flash_attention_gpu(query, key, value, MHAMaskVariant.NULL_MASK, scale)
-    return masked_flash_attention_gpu(query, key, value, ops.cast(mask, dtype), scale)
+    return flash_attention_gpu(query, key, value, MHAMaskVariant.NULL_MASK, scale)
 
 
-def _cpu_attention(
+def _plain_attention(
     query: TensorValue, key: TensorValue, value: TensorValue, mask: TensorValue | None, scale: float
 ) -> TensorValue:
+    """As matrix products in float32; on a GPU too where there is a mask: MAX's kernels there heed none of ours."""
     heads_first = [0, 2, 1, 3]
+    dtype = query.dtype
+    query, key, value = (ops.cast(x, DType.float32) for x in (query, key, value))
     query, value = ops.permute(query, heads_first), ops.permute(value, heads_first)
     scores = query @ ops.permute(key, [0, 2, 3, 1])  # (batch, n_head, n_queries, n_keys)
     # MAX recognises its fused attention only when the scale is the right operand.
     scores = scores * scale
     if mask is not None:
         scores = scores + ops.unsqueeze(mask, 1)
-    return ops.permute(ops.softmax(scores) @ value, heads_first)
+    return ops.cast(ops.permute(ops.softmax(scores) @ value, heads_first), dtype)

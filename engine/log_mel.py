@@ -41,19 +41,20 @@ def log_mel_spectrogram(
         n_frames: mel frames of 10 ms to return.
 
     Returns:
-        float32 (n_mels, n_frames), about -1 … 1.5.
+        float32 (n_mels, n_frames), about -1 … 1.5; in memory a frame's channels lie side by side, as the encoder reads
+        them.
     """
     n_heard = min(_frames_touched(len(audio)), n_frames)
     windows = np.lib.stride_tricks.sliding_window_view(_mirrored(audio, n_frames), N_FFT)[::HOP_SAMPLES]
-    log_power = np.full((n_mels, n_frames), np.log10(_SMALLEST_POWER), np.float32)
+    log_power = np.full((n_frames, n_mels), np.log10(_SMALLEST_POWER), np.float32)
     for first in range(0, n_heard, _BLOCK_FRAMES):
         end = min(first + _BLOCK_FRAMES, n_heard)
         power = _mel_power(_power_spectrum(windows[first:end]), n_mels)
-        log_power[:, first:end] = np.log10(np.maximum(power, _SMALLEST_POWER)).T
+        log_power[first:end] = np.log10(np.maximum(power, _SMALLEST_POWER))
     np.maximum(log_power, log_power.max() - _DYNAMIC_RANGE, out=log_power)
     log_power += 4.0
     log_power /= 4.0
-    return log_power
+    return log_power.T
 
 
 def _frames_touched(n_samples: int) -> int:

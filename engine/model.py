@@ -24,7 +24,7 @@ from engine.guards import is_loop
 from engine.hypotheses import HypothesisMaker
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
 from engine.model_names import resolve_model
-from engine.networks import Networks
+from engine.networks import Networks, n_load_steps
 from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
 from engine.recognition import Recognized, Recognizer, likely_language
@@ -36,6 +36,8 @@ from stream.audio import SAMPLE_RATE
 _SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
 """One position of the encoder's output covers two mel frames: 20 ms."""
 _POSITIONS_PER_S = SAMPLE_RATE // _SAMPLES_PER_POSITION
+_USUAL_POSITIONS = 250
+"""On a GPU, contexts come in multiples of 5 s."""
 _HEARING_POSITIONS = 500
 """Ten seconds of audio context: enough to hear a language by."""
 
@@ -93,7 +95,7 @@ class WhisperModel:
         compute = choose_compute(device)
         path = resolve_model(which, offline=offline, on_progress=on_progress)
         alignment = options.words or is_live
-        on_progress(LoadProgress("Reading the model", 1, 4 if alignment else 3, False, 0.3))
+        on_progress(LoadProgress("Reading the model", 1, n_load_steps(compute, alignment=alignment), False, 0.3))
         with timings.stage("reading the model"):
             checkpoint = read_checkpoint(path)
             tokenizer = Tokenizer(checkpoint.vocabulary)
@@ -151,7 +153,12 @@ class WhisperModel:
         return self._recognize([job], [n_audio_ctx or self.networks.dims.n_audio_ctx])[0]
 
     def encode(self, audios: Sequence[NDArray[np.int16]], contexts: Sequence[int]) -> EncodedAudio:
-        """Encode windows of audio, int16 (n_samples,) each, in so many positions of 20 ms; on a GPU, in the most."""
+        """Encode windows of audio, int16 (n_samples,) each, in so many positions of 20 ms.
+
+        On a GPU all have as many as the longest wants, rounded up.
+        """
+        if self.networks.wants_equal_lengths:
+            contexts = [self._usual_context(max(contexts))] * len(audios)
         with self._timings.stage("log-mel"):
             mels = self._spectrograms(audios, contexts)
         return self.networks.encode(mels)
@@ -160,11 +167,15 @@ class WhisperModel:
         def spectrogram(audio: NDArray[np.int16], n_audio_ctx: int) -> NDArray[np.float32]:
             return log_mel_spectrogram(audio, n_mels=self.networks.dims.n_mels, n_frames=2 * n_audio_ctx)
 
-        if not self.networks.wants_equal_lengths:
+        if not self.networks.wants_equal_lengths or len(audios) == 1:
             return list(map(spectrogram, audios, contexts))
         # A GPU encodes a window in less time than one thread needs for its spectrogram.
         with ThreadPoolExecutor() as threads:
-            return list(threads.map(spectrogram, audios, [max(contexts)] * len(contexts)))
+            return list(threads.map(spectrogram, audios, contexts))
+
+    def _usual_context(self, n_audio_ctx: int) -> int:
+        """One of few lengths: the steps of the decoder are captured for each."""
+        return min(self.networks.dims.n_audio_ctx, ceil(n_audio_ctx / _USUAL_POSITIONS) * _USUAL_POSITIONS)
 
     def _recognize(self, jobs: Sequence[DecodeJob], contexts: Sequence[int]) -> list[Recognized]:
         with self._timings.stage("search and rules"):

@@ -16,7 +16,8 @@ from max.graph import Graph
 from numpy.typing import NDArray
 
 from engine.alignment_graph import alignment_graph
-from engine.batch_decoder import BatchDecoder, visibility_mask
+from engine.batch_decoder import BatchDecoder, DecoderParts, visibility_mask
+from engine.captured_steps import CapturedSteps
 from engine.checkpoint import Checkpoint
 from engine.checkpoints.stored import Weight
 from engine.compiled import artifact_path, compile_and_keep, read_artifact
@@ -26,6 +27,7 @@ from engine.encoded import EncodedAudio, join
 from engine.graph import SpecialIds, decoder_graph, encoder_graph
 from engine.layers import Target
 from engine.progress import LoadProgress, OnProgress
+from engine.rearrangement_graph import rearrangement_graph
 from engine.timings import NO_TIMINGS, Observer
 
 
@@ -62,7 +64,7 @@ class Networks:
         self.dims = checkpoint.dimensions
         self._compute = compute
         session = InferenceSession(devices=[CPU()] if compute.device.is_host else [compute.device, CPU()])
-        loader = _Loader(session, self.dims, compute, on_progress, 4 if alignment else 3, timings)
+        loader = _Loader(session, self.dims, compute, on_progress, n_load_steps(compute, alignment=alignment), timings)
         dims = self.dims
         for_encoder, for_decoder = _weights_by_network(checkpoint.weights)
         target = compute.target
@@ -78,8 +80,16 @@ class Networks:
             self._aligner = loader.load(
                 "alignment", lambda: alignment_graph(dims, few_rows, heads), few_rows, weights, repr(heads)
             )
+        self._parts = self._decoder_parts(loader)
         self._filters = np.zeros((0, dims.n_vocab), np.float32)
         self._placed_filters = self._place(self._filters)
+
+    def _decoder_parts(self, loader: _Loader) -> DecoderParts:
+        dims, compute, decoder = self.dims, self._compute, self._decoder
+        if compute.device.is_host:
+            return DecoderParts(decoder, dims, compute)
+        rearranger = loader.load("rearrangement", lambda: rearrangement_graph(dims, compute.target), compute.target, {})
+        return DecoderParts(decoder, dims, compute, rearranger, CapturedSteps(decoder, dims, compute))
 
     @property
     def wants_equal_lengths(self) -> bool:
@@ -98,22 +108,23 @@ class Networks:
             mels: float32 (n_mels, n_frames) each, two frames a position; equally many where ``wants_equal_lengths``.
         """
         if self.wants_equal_lengths:
-            return self._encode(np.stack(mels))
-        return join([self._encode(mel[None]) for mel in mels])
+            return self._encode(mels)
+        return join([self._encode([mel]) for mel in mels])
 
     def features(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what the encoder makes of ``mel`` (n_mels, n_frames): float32 (n_audio_ctx, n_audio_state)."""
-        features: NDArray[np.float32] = self._run_encoder(mel[None])[0].to_numpy()[0]
+        features: NDArray[np.float32] = self._run_encoder([mel])[0].to_numpy()[0]
         return features
 
-    def _encode(self, mels: NDArray[np.float32]) -> EncodedAudio:
-        n_windows, _, n_frames = mels.shape
-        return EncodedAudio(tuple(self._run_encoder(mels)[1:]), (n_frames // 2,) * n_windows)
+    def _encode(self, mels: Sequence[NDArray[np.float32]]) -> EncodedAudio:
+        n_frames = mels[0].shape[1]
+        return EncodedAudio(tuple(self._run_encoder(mels)[1:]), (n_frames // 2,) * len(mels))
 
-    def _run_encoder(self, mels: NDArray[np.float32]) -> list[Buffer]:
-        n_windows, n_mels, n_frames = mels.shape
-        pairs = np.ascontiguousarray(mels.transpose(0, 2, 1)).reshape(n_windows, n_frames // 2, 2 * n_mels)
-        outputs: list[Buffer] = self._encoder.execute(self._place(pairs))
+    def _run_encoder(self, mels: Sequence[NDArray[np.float32]]) -> list[Buffer]:
+        pairs = [_paired(mel) for mel in mels]
+        outputs: list[Buffer] = self._encoder.execute(
+            self._place(np.stack(pairs) if len(pairs) > 1 else pairs[0][None])
+        )
         return outputs
 
     def decoder(self, encoded: EncodedAudio, filters: NDArray[np.float32], n_rows_per_window: int = 1) -> BatchDecoder:
@@ -127,7 +138,7 @@ class Networks:
         if filters is not self._filters:  # the same from call to call, as a rule
             self._filters, self._placed_filters = filters, self._place(filters)
         n_rows = encoded.n_windows * n_rows_per_window
-        return BatchDecoder(self._decoder, self._placed_filters, encoded, n_rows, self.dims, self._compute)
+        return BatchDecoder(self._parts, self._placed_filters, encoded, n_rows)
 
     def align(self, encoded: EncodedAudio, tokens: Sequence[int]) -> NDArray[np.float32]:
         """Return what the alignment heads see while ``tokens``, prompt and text, are written.
@@ -149,6 +160,11 @@ class Networks:
 
     def _place(self, array: NDArray[np.generic]) -> Buffer:
         return Buffer.from_numpy(array).to(self._compute.device)
+
+
+def n_load_steps(compute: Compute, *, alignment: bool) -> int:
+    """Return how many stages loading has: reading the model, and each graph."""
+    return 3 + alignment + (not compute.device.is_host)
 
 
 @dataclass(slots=True)
@@ -198,6 +214,19 @@ class _TimedModel:
             self.compute.device.synchronize()
         return outputs
 
+    def capture(self, key: int, *inputs: Buffer) -> list[Buffer]:
+        with self.timings.stage(f"{self.name}, captured"):
+            outputs: list[Buffer] = self.model.capture(key, *inputs)
+        return outputs
+
+    def replay(self, key: int, *inputs: Buffer) -> None:
+        with self.timings.stage(f"{self.name}, one token"):
+            self.model.replay(key, *inputs)
+            self.compute.device.synchronize()
+
+    def release_captured_graph(self, key: int) -> None:
+        self.model.release_captured_graph(key)
+
 
 def artifact_keys(dims: ModelDimensions, heads: tuple[tuple[int, int], ...], compute: Compute) -> list[tuple[str, ...]]:
     """Return what ``artifact_path`` takes, for each artifact that models of these dimensions and heads may have."""
@@ -207,12 +236,18 @@ def artifact_keys(dims: ModelDimensions, heads: tuple[tuple[int, int], ...], com
     keys = [_key("encoder", dims, compute, compute.target)]
     for target in decoders:
         keys += [_key("decoder", dims, compute, target), (*_key("alignment", dims, compute, target), shaping)]
-    return keys
+    return [*keys, _key("rearrangement", dims, compute, compute.target)] if compute.target.is_gpu else keys
 
 
 def _key(name: str, dims: ModelDimensions, compute: Compute, target: Target) -> tuple[str, ...]:
     types = f"{target.dtype} {target.matrix_dtype} {target.cross_kv_dtype}"
     return name, repr(dims), compute.identity, types
+
+
+def _paired(mel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return mel frames (n_mels, n_frames) as the encoder's graph has them, two side by side; often without a copy."""
+    n_mels, n_frames = mel.shape
+    return np.ascontiguousarray(mel.T).reshape(n_frames // 2, 2 * n_mels)
 
 
 def _usual_heads(dims: ModelDimensions) -> tuple[tuple[int, int], ...]:

@@ -1,6 +1,6 @@
 """Compile one graph of a published size for a GPU; run as a program, for the sake of a MAX of its own.
 
-    python tests/compile_for_gpu.py SIZE encoder|decoder|alignment [--float16] [--here] [--only-look]
+    python tests/compile_for_gpu.py SIZE encoder|decoder|alignment|rearrangement [--bfloat16] [--here] [--only-look]
 
 For one that is not there, unless told that it is here.  Prints the artifact it found or made, nothing where it only
 looked in vain.  That the code is right is for the tests marked ``gpu`` to find.
@@ -30,14 +30,14 @@ N_TIMESTAMPS = 1501
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compile one graph of a published size for a GPU.")
     parser.add_argument("size", choices=SIZES)
-    parser.add_argument("graph", choices=("encoder", "decoder", "alignment"))
-    parser.add_argument("--float16", action="store_true", help="in float16, not in bfloat16")
+    parser.add_argument("graph", choices=("encoder", "decoder", "alignment", "rearrangement"))
+    parser.add_argument("--bfloat16", action="store_true", help="in bfloat16, not in float16")
     parser.add_argument("--here", action="store_true", help="for this machine's GPU, not for an H200 that is not there")
     parser.add_argument("--only-look", action="store_true", help="compile nothing")
     arguments = parser.parse_args()
     if not arguments.here:
         pretend()
-    path = artifact(arguments.size, arguments.graph, is_float16=arguments.float16, only_look=arguments.only_look)
+    path = artifact(arguments.size, arguments.graph, is_bfloat16=arguments.bfloat16, only_look=arguments.only_look)
     if path.is_file():
         print(path)
 
@@ -49,13 +49,12 @@ def pretend() -> None:
     driver.set_virtual_device_count(1)
 
 
-def in_float16(compute: Compute) -> Compute:
-    """Return ``compute`` with graphs in float16, but for what attention reads: its kernel has no float16."""
-    target = replace(compute.target, dtype=DType.float16, cross_dtype=compute.target.cross_kv_dtype)
-    return replace(compute, target=target)
+def in_bfloat16(compute: Compute) -> Compute:
+    """Return ``compute`` with graphs in bfloat16."""
+    return replace(compute, target=replace(compute.target, dtype=DType.bfloat16))
 
 
-def artifact(size: str, graph: str, *, is_float16: bool, only_look: bool) -> Path:
+def artifact(size: str, graph: str, *, is_bfloat16: bool, only_look: bool) -> Path:
     """Return where the artifact is kept, made where that was wanted."""
     from max.engine import InferenceSession
 
@@ -65,14 +64,16 @@ def artifact(size: str, graph: str, *, is_float16: bool, only_look: bool) -> Pat
     from engine.devices import choose_compute
     from engine.graph import SpecialIds, decoder_graph, encoder_graph
     from engine.networks import artifact_keys
+    from engine.rearrangement_graph import rearrangement_graph
 
     compute, dims = choose_compute("gpu"), SIZES[size]
-    compute = in_float16(compute) if is_float16 else compute
+    compute = in_bfloat16(compute) if is_bfloat16 else compute
     heads, first_timestamp = usual_alignment_heads(dims), dims.n_vocab - N_TIMESTAMPS
     builders = {
         "encoder": lambda: encoder_graph(dims, compute.target),
         "decoder": lambda: decoder_graph(dims, compute.target, SpecialIds(first_timestamp - 2, first_timestamp)),
         "alignment": lambda: alignment_graph(dims, compute.target, heads),
+        "rearrangement": lambda: rearrangement_graph(dims, compute.target),
     }
     (key,) = (key for key in artifact_keys(dims, heads, compute) if key[0] == graph)
     path = artifact_path(*key)

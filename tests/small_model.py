@@ -25,7 +25,7 @@ from engine import graph as graphs
 from engine.checkpoint import Checkpoint
 from engine.config import ModelDimensions
 from engine.devices import choose_compute
-from engine.layers import KERNELS, Target
+from engine.layers import Target
 from engine.networks import Networks
 from engine.progress import say_nothing
 from engine.rules import Filter
@@ -73,7 +73,7 @@ def true_logits() -> NDArray[np.float64]:
 def run(shapes: list[list[str | int]], build: Callable[..., list[TensorValue]], *inputs: NDArray) -> list[NDArray]:
     """Compile what ``build`` makes of symbolic inputs, and run it on ``inputs``."""
     types = [TensorType(DType.float32, shape, TARGET.device) for shape in shapes]
-    with Graph("part", input_types=types, custom_extensions=[KERNELS]) as graph:
+    with Graph("part", input_types=types, custom_extensions=TARGET.extensions) as graph:
         graph.output(*build(*(value.tensor for value in graph.inputs)))
     session = InferenceSession(devices=[CPU()])
     model = session.init(session.compile(graph), weights_registry=WEIGHTS)

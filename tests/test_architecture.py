@@ -20,15 +20,20 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "huggingface_hub": ("engine/hub.py",),
     "jiwer": ("ui/scoring/words.py",),
     "max._mlir_context": ("engine/compiled.py",),
-    "max.driver": ("engine/batch_decoder.py", "engine/devices.py", "engine/encoded.py", "engine/networks.py"),
-    "max.dtype": (
-        "engine/alignment_graph.py", "engine/batch_decoder.py", "engine/devices.py", "engine/graph.py",
-        "engine/layers.py", "engine/networks.py",
-    ),
-    "max.engine": ("engine/batch_decoder.py", "engine/compiled.py", "engine/networks.py"),
-    "max.graph": (
-        "engine/alignment_graph.py", "engine/compiled.py", "engine/devices.py", "engine/graph.py", "engine/layers.py",
+    "max.driver": (
+        "engine/batch_decoder.py", "engine/captured_steps.py", "engine/devices.py", "engine/encoded.py",
         "engine/networks.py",
+    ),
+    "max.dtype": (
+        "engine/alignment_graph.py", "engine/captured_steps.py", "engine/devices.py", "engine/graph.py",
+        "engine/layers.py", "engine/networks.py", "engine/rearrangement_graph.py",
+    ),
+    "max.engine": (
+        "engine/batch_decoder.py", "engine/captured_steps.py", "engine/compiled.py", "engine/networks.py",
+    ),
+    "max.graph": (
+        "engine/alignment_graph.py", "engine/compiled.py", "engine/convolution.py", "engine/devices.py",
+        "engine/graph.py", "engine/layers.py", "engine/networks.py", "engine/rearrangement_graph.py",
     ),
     "max.nn": ("engine/layers.py",),
     "mojo": ("engine/compiled.py",),

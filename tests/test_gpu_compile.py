@@ -15,7 +15,7 @@ ASKED_FOR = "MAX_WHISPER_GPU_COMPILE"
 PROGRAM = Path(__file__).with_name("compile_for_gpu.py")
 
 
-@pytest.mark.parametrize("graph", ["encoder", "decoder", "alignment"])
+@pytest.mark.parametrize("graph", ["encoder", "decoder", "alignment", "rearrangement"])
 def test_it_compiles_for_an_h200(graph: str) -> None:
     """Kept under a key of the graph's source: what lies there was made of this very source."""
     artifact = compiled(graph, "--only-look")

@@ -30,7 +30,7 @@ from small_model import (
 
 from engine import graph as graphs
 from engine.batch_decoder import visibility_mask
-from engine.layers import KERNELS, Scope, Target, attention, linear, multiply, self_attention, split_heads
+from engine.layers import Scope, Target, attention, linear, multiply, self_attention, split_heads
 from engine.networks import Networks
 
 pytestmark = pytest.mark.max
@@ -91,7 +91,7 @@ def test_cross_kv_is_that_of_the_features(networks: Networks, features: NDArray)
 @pytest.mark.parametrize("dtype", [DType.float16, DType.float32])
 def test_the_kernel_multiplies(dtype: DType) -> None:
     types = [TensorType(DType.float32, ["n", "k"], TARGET.device), TensorType(dtype, ["m", "k"], TARGET.device)]
-    with Graph("kernel", input_types=types, custom_extensions=[KERNELS]) as graph:
+    with Graph("kernel", input_types=types, custom_extensions=TARGET.extensions) as graph:
         x, matrix = (value.tensor for value in graph.inputs)
         graph.output(multiply(Target(TARGET.device, DType.float32, dtype), x, matrix))
     model = InferenceSession(devices=[CPU()]).load(graph)
@@ -106,7 +106,7 @@ def test_the_kernel_multiplies(dtype: DType) -> None:
 def test_the_kernel_attends_to_all(spread: float) -> None:
     """Lengths below, at and above its tiles; scores so far apart that most probabilities vanish."""
     state = TensorType(DType.float32, ["batch", "n", 3 * 192], TARGET.device)
-    with Graph("kernel", input_types=[state], custom_extensions=[KERNELS]) as graph:
+    with Graph("kernel", input_types=[state], custom_extensions=TARGET.extensions) as graph:
         graph.output(self_attention(TARGET, graph.inputs[0].tensor, 3))
     model = InferenceSession(devices=[CPU()]).load(graph)
 
