@@ -152,11 +152,16 @@ class CapturedSteps:
         if shape not in self._memories:
             self._memories[shape] = self._new_memory(encoded, filters, n_rows)
         self._memories.move_to_end(shape)
-        if len(self._memories) > _MOST_MEMORIES:
-            _, oldest = self._memories.popitem(last=False)
-            oldest.release()
+        self._release_oldest()
         memory = self._memories[shape]
         return None if memory.is_lent else memory
+
+    def _release_oldest(self) -> None:
+        """Keep as many as may be; the latest, and any that somebody works in, stay."""
+        *older, _ = self._memories.items()
+        unused = [shape for shape, memory in older if not memory.is_lent]
+        for shape in unused[: max(0, len(self._memories) - _MOST_MEMORIES)]:
+            self._memories.pop(shape).release()
 
     def _new_memory(self, encoded: EncodedAudio, filters: Buffer, n_rows: int) -> LastingMemory:
         device = self._compute.device

@@ -143,6 +143,21 @@ def test_the_oldest_memories_are_given_back(
     assert len(device.captured) == 2 * N_STEPS
 
 
+def test_a_memory_that_is_lent_is_kept(
+    networks: Networks, device: DeviceModel, logits: NDArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captured_steps, "_MOST_MEMORIES", 1)
+    encoded = networks.encode([MEL])
+    slow = networks.decoder(encoded, FILTERS)
+    found = [slow.advance([given([token])]).fetch_logits()[0] for token in TOKENS[:3]]
+    for n_rows in (2, 3):
+        logits_of(networks.decoder(encoded, FILTERS, n_rows), n_rows)
+    found += [slow.advance([given([token])]).fetch_logits()[0] for token in TOKENS[3:]]
+
+    close(logits, np.concatenate(found))
+    assert {inputs[0].shape[0] for inputs, _ in device.captured.values()} == {1, 3}
+
+
 def test_a_long_text(networks: Networks, device: DeviceModel) -> None:
     encoded = networks.encode([MEL] * 4)
     tokens = RNG.integers(0, DIMS.n_vocab, 30).tolist()
