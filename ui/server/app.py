@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -127,6 +128,7 @@ async def _info(request: Request) -> Response:
 class _Measured:
     n_streams: int
     live_lag_s: float
+    n_tasks: int
     load: Load
     stages: dict[str, StageTime]
 
@@ -134,5 +136,6 @@ class _Measured:
 async def _metrics(request: Request) -> Response:
     server: SpeechServer = request.app.state.server
     stages = request.app.state.timings.stages
-    measured = _Measured(server.n_streams, server.live_lag_s, server.service.load, stages)
+    n_tasks = len(asyncio.all_tasks())
+    measured = _Measured(server.n_streams, server.live_lag_s, n_tasks, server.service.load, stages)
     return Response(server.meters.exposition(measured), media_type=CONTENT_TYPE)
