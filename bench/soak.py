@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from soak_clients import BLOCK_BYTES, Pace, Place, hear_socket, hear_upload, hear_with_cuts, hear_wyoming
 from soak_dialects import DIALECTS, ToldError
-from soak_faults import BRIEF, IDLE_S, LASTING, MESSAGE_BYTES, UPLOAD_BYTES, Fault
+from soak_faults import FREQUENT, IDLE_S, MESSAGE_BYTES, RARE, UPLOAD_BYTES, Fault
 from soak_report import Visit, verdicts, written
 from soak_server import ServerProcess, Watch
 
@@ -34,7 +34,7 @@ from ui.scoring.words import word_errors
 
 _SAMPLE_S = 30.0
 _LONGEST_S = 20.0
-_VISIT_LIMIT_S = 150.0
+_VISIT_LIMIT_S = 300.0
 _RESUME_S = 30.0
 _STILL_EVERY_S = 90.0
 _STILL_S = 5.0
@@ -111,8 +111,8 @@ class Soak:
     async def run(self, minutes: float, seed: int) -> None:
         """Let people speak, others send files, and others misbehave; returns when the last is done."""
         self.until_s = self.watch.now_s + 60 * minutes
-        brief, lasting = partial(self._misbehave, BRIEF), partial(self._misbehave, LASTING)
-        roles = [self._speak_live, self._speak_live, self._send_files, brief, lasting, self._stand_still]
+        often, rarely = partial(self._misbehave, FREQUENT), partial(self._misbehave, RARE)
+        roles = [self._speak_live, self._speak_live, self._send_files, often, rarely, self._stand_still]
         work = [role(_dice(seed, index)) for index, role in enumerate(roles)]
         await asyncio.gather(*work)
 
@@ -225,7 +225,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="of real speech, with manifest.csv")
     parser.add_argument("--minutes", type=float, default=60.0, metavar="N", help="of traffic (60)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all that is chance (1)")
-    parser.add_argument("--clips", type=int, default=14, metavar="N", help="recordings (14)")
+    parser.add_argument("--clips", type=int, default=10, metavar="N", help="recordings (10)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument(
         "--url", metavar="URL", help="a server that runs, with the flags in this file; without it, one is started"

@@ -24,7 +24,7 @@ MESSAGE_BYTES = 2**20
 UPLOAD_BYTES = 4 * 2**20
 IDLE_S = 20.0
 """What the server is started with, so that its limits are reached."""
-_GONE_LIMIT_S = 90.0
+_GONE_LIMIT_S = 180.0
 _QUIET_S = 3.0
 _N_AT_ONCE = 30
 _FAULT = "fault of the server"
@@ -236,12 +236,11 @@ async def _flooding(place: Place, name: str, block: bytes) -> bool:
 
 
 Fault = Callable[[Place, bytes, random.Random], Awaitable[str]]
-BRIEF: Mapping[str, Fault] = {
+FREQUENT: Mapping[str, Fault] = {
     "cut: WebSocket": cut_socket,
     "cut: HTTP, Wyoming": cut_bytes,
     "too large": too_large,
     "garbage": garbage,
-    "flood": flood,
 }
-LASTING: Mapping[str, Fault] = {"half-open": half_open, "slow reader": slow_reader}
-"""Those that do nothing for most of their time."""
+RARE: Mapping[str, Fault] = {"half-open": half_open, "slow reader": slow_reader, "flood": flood}
+"""Those that last long, or for which others are refused for a while."""
