@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -160,3 +162,27 @@ def test_one_who_stays_away_leaves_nothing_behind() -> None:
             await no_streams(running)
 
     asyncio.run(asyncio.wait_for(talk(), 10))
+
+
+def test_one_who_stays_away_is_not_left_to_the_garbage_collector() -> None:
+    """A session has room for half a minute of sound: a few hundred of them are much."""
+
+    async def talk() -> bool:
+        async with running_server(limits=Limits(resume_s=0.1)) as running:
+            async with running.client() as client:
+                await client.send(pcm([10])[:9_601])
+                await until(client, "session")
+                (held,) = running.server._held.values()
+                session = weakref.ref(held.session)
+                del held
+                cut(client)
+            await no_streams(running)
+            await asyncio.sleep(0.05)
+            return session() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(asyncio.wait_for(talk(), 10))
+    finally:
+        gc.enable()

@@ -74,7 +74,7 @@ class Session:
         self._has_ended = False
         self._telling: asyncio.Task[None] | None = None
         self._is_speech = self._is_manual = False
-        self._stall = StallTimer(self._end_stalled_utterance)
+        self._stall = StallTimer()
         self.live_lag_s = 0.0
 
     @property
@@ -114,7 +114,7 @@ class Session:
         assert isinstance(self._protocol, Resumable)
         self._outbox = outbox
         self._intake.forget_incomplete()
-        self._stall.start()
+        self._stall.start(self._end_stalled_utterance)
         with self._told():
             await self._obey(self._protocol.resume(after))
         if self.is_told:
@@ -157,9 +157,11 @@ class Session:
     async def aclose(self) -> None:
         """Give up at once."""
         self._stall.stop()
-        if self._telling is not None:
-            self._telling.cancel()
-            await asyncio.wait({self._telling})
+        # A task that was cancelled holds its frames, and they us: nothing may be left to the garbage collector.
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            telling.cancel()
+            await asyncio.wait({telling})
         await self._stream.aclose()
 
     async def _obey(self, commands: Iterable[Command]) -> None:
@@ -180,7 +182,7 @@ class Session:
                 return
             self._give(chunk)
             await self._stream.wait_for_room()
-        self._stall.start()
+        self._stall.start(self._end_stalled_utterance)
 
     def _answer(self, command: Send | Close | End) -> None:
         match command:
