@@ -26,13 +26,14 @@ from urllib.parse import urlsplit
 from soak_clients import BLOCK_BYTES, Pace, Place, hear_socket, hear_upload, hear_with_cuts, hear_wyoming
 from soak_dialects import DIALECTS, ToldError
 from soak_faults import FREQUENT, IDLE_S, MESSAGE_BYTES, RARE, UPLOAD_BYTES, Fault
-from soak_report import Visit, verdicts, written
+from soak_report import Visit, print_so_far, verdicts, written
 from soak_server import ServerProcess, Watch
 
 from ui.bench.streaming.sounds import read_samples
 from ui.scoring.words import word_errors
 
 _SAMPLE_S = 30.0
+_TELL_S = 600.0
 _LONGEST_S = 20.0
 _VISIT_LIMIT_S = 300.0
 _RESUME_S = 30.0
@@ -199,13 +200,20 @@ async def soak(arguments: argparse.Namespace, place: Place, process: ServerProce
     at_start = await watch.sample()
     await run.hear_alone()
     print(f"{len(run.alone)} texts alone in {watch.now_s:.0f} s", file=sys.stderr, flush=True)
-    watching = asyncio.create_task(watch.run())
+    aside = [asyncio.create_task(work) for work in (watch.run(), _tell_now_and_then(run))]
     await run.run(arguments.minutes, arguments.seed)
-    watching.cancel()
+    for task in aside:
+        task.cancel()
     at_end = await watch.wait_idle(_RESUME_S + 3 * IDLE_S)
     faults = [] if process is None else process.faults
     found = list(verdicts(run.visits, watch, at_start, at_end, faults))
     return written(run.visits, watch, found, arguments.json)
+
+
+async def _tell_now_and_then(run: Soak) -> None:
+    while True:
+        await asyncio.sleep(_TELL_S)
+        print_so_far(run.visits, run.watch)
 
 
 def _started(log: Path) -> Iterator[tuple[Place, ServerProcess]]:

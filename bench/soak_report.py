@@ -59,11 +59,17 @@ def _memory(samples: Sequence[Sample]) -> tuple[float, float]:
 
 def written(visits: Sequence[Visit], watch: Watch, found: Sequence[str], path: Path | None) -> int:
     """Print it, write it, and return the exit code."""
-    print_results([_clients_table(visits), _held_table(watch.samples)], [*_notes(watch), *found])
+    print_so_far(visits, watch)
+    print_results([], found)
     if path is not None:
         content = {"machine": machine(), "version": our_version(), "found": found, "watch": watch.figures()}
         path.write_text(json.dumps(content | {"visits": [asdict(visit) for visit in visits]}) + "\n", encoding="utf-8")
     return 1 if found else 0
+
+
+def print_so_far(visits: Sequence[Visit], watch: Watch) -> None:
+    """Print what has become of the clients and of the server until now."""
+    print_results([_clients_table(visits), _held_table(watch.samples)], [f"after {watch.now_s:.0f} s", *_notes(watch)])
 
 
 def _notes(watch: Watch) -> Iterator[str]:
@@ -97,7 +103,7 @@ def _held_table(samples: Sequence[Sample]) -> Table:
         "median": samples,
         "median, last 5 min": [sample for sample in samples if sample.t_s >= samples[-1].t_s - window_s],
         "most": [max(samples, key=lambda sample: sample.rss_bytes)],
-        "idle again": samples[-1:],
+        "last": samples[-1:],
     }
     for name, span in spans.items():
         columns = zip(*((one.rss_mib, one.n_files, one.n_tasks, one.n_streams) for one in span), strict=True)
