@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
@@ -22,6 +22,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from stream.audio import SAMPLE_RATE, AudioChunk, n_samples, seconds
+from stream.reading import ThreadedReading
 from stream.source import SourceError
 
 _PACED_CHUNK_SAMPLES = n_samples(0.1)
@@ -103,14 +104,18 @@ class FileSource:
             SourceError: the file cannot be opened, holds no sound, or broke off.
         """
         started_s = self._clock()
-        # Nobody closes it: when this task is cancelled a thread may still run inside it.
-        chunks = self._decoded_chunks()
-        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-            if self._paced:
-                await self._sleep(max(0.0, started_s + seconds(chunk.end_sample) - self._clock()))
-            yield chunk
+        reading = ThreadedReading(self._decoded_chunks())
+        try:
+            while (chunk := await asyncio.to_thread(reading.next)) is not None:
+                if self._paced:
+                    await self._sleep(max(0.0, started_s + seconds(chunk.end_sample) - self._clock()))
+                yield chunk
+        finally:
+            # Whoever opened it closes it next.  A path may be one that never answers, and is not waited for.
+            if not isinstance(self._file, Path):
+                await asyncio.shield(asyncio.to_thread(reading.close))
 
-    def _decoded_chunks(self) -> Iterator[AudioChunk]:
+    def _decoded_chunks(self) -> Generator[AudioChunk]:
         called = str(self._file) if isinstance(self._file, Path) else self.name
         with self._opened(called) as container:
             audio = _best_audio(called, container)

@@ -108,7 +108,7 @@ def test_every_answer_has_the_headers_that_keep_browsers_safe() -> None:
 
 
 def asked(token: str, peer: str = "192.0.2.1") -> Asked:
-    return Asked({"authorization": f"Bearer {token}"}, {}, (), peer)
+    return Asked("/stream", {"authorization": f"Bearer {token}"}, {}, (), peer)
 
 
 def test_who_guesses_is_made_to_wait_and_others_are_not() -> None:

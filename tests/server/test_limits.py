@@ -35,6 +35,7 @@ def test_one_stream_too_many_is_refused_and_told_when_to_come_back() -> None:
     assert 1013 == code
     assert b'max_whisper_refusals_total{reason="busy"} 1.0' in metrics
     assert b"max_whisper_streams 1.0" in metrics
+    assert b"\nmax_whisper_tasks " in metrics
 
 
 def test_a_place_is_free_again_when_a_stream_has_ended() -> None:

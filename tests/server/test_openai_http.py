@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import threading
+import time
 import wave
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
+import httpx
 import openai
 import pytest
 from fakes import LONG_PAUSE, ReadingModel, speech
-from fakes_server import running_server
+from fakes_server import Running, no_streams, running_server
 from openai.types.audio import TranscriptionTextDeltaEvent, TranscriptionTextDoneEvent
 from openai_client import assert_known
 from openai_sdk import sdk
 
 from engine.events import DecodeJob, Hypothesis
+from stream.file import FileSource
 from ui.server.limits import Limits
 
 pytestmark = pytest.mark.slow
@@ -234,6 +238,45 @@ class WaitingModel(ReadingModel):
         self.is_asked.set()
         self.may_answer.wait(20)
         return super().decode(jobs)
+
+
+class SlowFile:
+    """A file on a slow disk."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek, self.tell, self._file = file.seek, file.tell, file
+
+    def read(self, size: int = -1) -> bytes:
+        time.sleep(0.02)
+        return self._file.read(size)
+
+
+def test_what_is_heard_is_let_go_of_before_it_is_closed(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyAV complains where a client left and its file is closed while a thread reads it."""
+    slow = lambda file, name: FileSource(SlowFile(file), name=name)  # noqa: E731
+    monkeypatch.setattr("ui.server.transcriptions.FileSource", slow)
+
+    async def cut(running: Running, after_s: float, **asked: str) -> None:
+        url, fields = f"http://{running.address}/v1/audio/transcriptions", {"model": "whisper-1"} | asked
+        async with httpx.AsyncClient() as client:
+            posting = asyncio.create_task(client.post(url, files={"file": wav(10 * TWO)}, data=fields))
+            await asyncio.sleep(after_s)
+            posting.cancel()
+            await asyncio.wait({posting})
+
+    async def talk() -> None:
+        async with running_server() as running:
+            for after_s in (0.1, 0.15, 0.2, 0.25):
+                await cut(running, after_s)
+                await cut(running, after_s, stream="true")
+            await no_streams(running)
+        gc.collect()
+
+    asyncio.run(talk())
+
+    assert "" == capfd.readouterr().err
 
 
 def test_who_does_not_wait_is_not_transcribed_for() -> None:

@@ -12,7 +12,7 @@ from fakes_server import pcm, running_server
 from openai_sdk import append, is_completed, realtime, sdk, texts, until
 from websockets.exceptions import ConnectionClosed
 
-from ui.server import session
+from ui.server import stall
 from ui.server.limits import Limits
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,8 @@ def test_two_commits_at_once_do_not_mix() -> None:
 
 def test_who_commits_by_hand_may_pause_as_long_as_they_like(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the server listens for the end of an utterance, sound that stops coming is one; here the client says it."""
-    monkeypatch.setattr(session, "_STALL_S", 0.05)
+    monkeypatch.setattr(stall, "_STALL_S", 0.05)
+    monkeypatch.setattr(stall, "_GRACE_S", 0.0)
     model = ReadingModel()
 
     async def talk() -> list[dict[str, Any]]:

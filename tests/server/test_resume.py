@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -53,6 +56,28 @@ def test_nothing_is_lost_and_nothing_is_said_twice(cut_at: list[int]) -> None:
     assert SPOKEN == texts(messages)
     assert all(two == one + 1 for one, two in pairwise(numbers(messages)))
     assert [] == [message for message in messages if message["kind"] in {"gap", "error"}]
+
+
+def test_who_comes_back_amid_a_word_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends an utterance is sound that stays away from a connection, not the way back to one."""
+    monkeypatch.setattr("ui.server.stall._STALL_S", 0.4)
+
+    async def talk() -> list[Message]:
+        audio = pcm([10, 20])
+        async with running_server() as running:
+            async with running.client() as client:
+                await client.send(audio[:20_000])
+                messages = await until(client, "speech_started")
+                cut(client)
+            await asyncio.sleep(0.25)
+            async with running.client(again(running, messages)) as client:
+                hello = await client.recv()
+                await asyncio.sleep(0.25)
+                await client.send(audio[2 * json.loads(hello)["received"] :])
+                await client.send(END)
+                return await until_closed(client)
+
+    assert ["10 20"] == texts(asyncio.run(asyncio.wait_for(talk(), 5)))
 
 
 def test_what_was_said_while_nobody_listened_is_told_later() -> None:
@@ -137,3 +162,27 @@ def test_one_who_stays_away_leaves_nothing_behind() -> None:
             await no_streams(running)
 
     asyncio.run(asyncio.wait_for(talk(), 10))
+
+
+def test_one_who_stays_away_is_not_left_to_the_garbage_collector() -> None:
+    """A session has room for half a minute of sound: a few hundred of them are much."""
+
+    async def talk() -> bool:
+        async with running_server(limits=Limits(resume_s=0.1)) as running:
+            async with running.client() as client:
+                await client.send(pcm([10])[:9_601])
+                await until(client, "session")
+                (held,) = running.server._held.values()
+                session = weakref.ref(held.session)
+                del held
+                cut(client)
+            await no_streams(running)
+            await asyncio.sleep(0.05)
+            return session() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(asyncio.wait_for(talk(), 10))
+    finally:
+        gc.enable()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -203,8 +204,25 @@ async def send_words(client: ClientConnection, words: range) -> None:
     await client.send(END)
 
 
+def test_who_stands_still_itself_does_not_take_a_client_for_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sound has come by then; it only was not read."""
+    monkeypatch.setattr("ui.server.stall._STALL_S", 0.1)
+
+    async def talk() -> list[str]:
+        async with running_server() as running, running.client() as client:
+            sound = pcm([10, 20, 30])
+            await client.send(sound[:20_000])
+            await until(client, "speech_started")
+            await client.send(sound[20_000:])
+            time.sleep(0.3)  # noqa: ASYNC251  # the server's loop is this one
+            await client.send(END)
+            return texts(await until_closed(client))
+
+    assert ["10 20 30"] == asyncio.run(asyncio.wait_for(talk(), 5))
+
+
 def test_a_client_that_falls_silent_amid_a_word_still_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.server.session._STALL_S", 0.1)
+    monkeypatch.setattr("ui.server.stall._STALL_S", 0.1)
 
     async def talk() -> list[Message]:
         async with running_server() as running, running.client() as client:

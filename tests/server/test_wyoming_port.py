@@ -111,6 +111,23 @@ def test_who_is_one_too_many_is_told_why() -> None:
     assert end is None
 
 
+def test_who_goes_on_speaking_is_still_told_why_it_is_not_served() -> None:
+    async def talk() -> Event:
+        async with (
+            wyoming_server(Limits(streams=1)) as port,
+            AsyncTcpClient("127.0.0.1", port) as first,
+            AsyncTcpClient("127.0.0.1", port) as second,
+        ):
+            await first.write_event(Describe().event())
+            await read_until(first, "info")
+            for _ in range(5):
+                await send(second, [10])
+                await asyncio.sleep(0.05)
+            return (await read_until(second, "error"))[-1]
+
+    assert Error.from_event(asyncio.run(talk())).code == "busy"
+
+
 def test_garbage_is_answered_and_the_connection_ended() -> None:
     async def talk() -> tuple[Event, Event | None]:
         async with wyoming_server() as port, AsyncTcpClient("127.0.0.1", port) as client:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from ui.server.client_secrets import ClientSecrets
+
 _MOST_FAILURES = 10
 _WINDOW_S = 60.0
 _MOST_ADDRESSES = 4_096
@@ -16,6 +18,8 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TOKEN_SUBPROTOCOLS = ("token.", "openai-insecure-api-key.")
 _TOKEN_MARKERS = {"token", "bearer"}
 """Deepgram's browser clients offer two subprotocols: this word, and the token."""
+REALTIME_PATH = "/v1/realtime"
+"""What a client secret opens."""
 
 Reason = Literal["host", "origin", "token", "too_many_failures"]
 
@@ -25,12 +29,14 @@ class Asked:
     """What a request says of who asks.
 
     Attributes:
+        path: of the address.
         headers: their names in lower case.
         query: of the address.
         subprotocols: those a WebSocket offers.
         peer: the address it comes from.
     """
 
+    path: str
     headers: Mapping[str, str]
     query: Mapping[str, str]
     subprotocols: Sequence[str]
@@ -55,7 +61,11 @@ class Denial:
 
 
 class Access:
-    """Decides by what was configured and by who failed before."""
+    """Decides by what was configured, by the secrets that were issued, and by who failed before.
+
+    Attributes:
+        client_secrets: those that were issued.
+    """
 
     def __init__(self, tokens: Sequence[str], origins: Sequence[str], clock: Callable[[], float]) -> None:
         """Set up the rules.
@@ -68,6 +78,7 @@ class Access:
         self._tokens = [token.encode() for token in tokens]
         self._origins = {origin.rstrip("/").lower() for origin in origins}
         self._failures = _Failures(clock)
+        self.client_secrets = ClientSecrets(clock)
 
     @property
     def needs_token(self) -> bool:
@@ -104,8 +115,10 @@ class Access:
         if wait_s > 0:
             return Denial("too_many_failures", 429, f"too many wrong tokens: wait {wait_s:.0f} s", wait_s)
         # Every token is compared with every other, so that the time taken tells nothing.
-        matches = [hmac.compare_digest(shown.encode(), token) for shown in _shown(asked) for token in self._tokens]
-        if any(matches):
+        matches = [
+            hmac.compare_digest(shown.encode(), token) for shown in shown_tokens(asked) for token in self._tokens
+        ]
+        if any(matches) or (asked.path == REALTIME_PATH and self.client_secrets.find(shown_tokens(asked))):
             return None
         self._failures.add(asked.peer)
         return Denial("token", 401, "a token is needed: send the header `Authorization: Bearer TOKEN`")
@@ -130,8 +143,8 @@ class _Failures:
             self._times.popitem(last=False)
 
 
-def _shown(asked: Asked) -> list[str]:
-    """Every token a request shows, wherever clients put it."""
+def shown_tokens(asked: Asked) -> list[str]:
+    """Return every token a request shows, wherever clients put it."""
     shown = [asked.query[name] for name in ("token",) if name in asked.query]
     scheme, _, credentials = asked.headers.get("authorization", "").partition(" ")
     if scheme.lower() in {"bearer", "token"}:

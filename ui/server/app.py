@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +16,8 @@ from starlette.websockets import WebSocket
 
 from engine.service import Load
 from engine.timings import StageTime, Timings
-from ui.server.access import Access, without_tokens
-from ui.server.gatekeeper import Gatekeeper, denied
+from ui.server.access import REALTIME_PATH, Access, shown_tokens, without_tokens
+from ui.server.gatekeeper import Gatekeeper, asked_of, denied
 from ui.server.meters import CONTENT_TYPE
 from ui.server.pages import NO_CACHE, page_routes
 from ui.server.protocols import own
@@ -24,6 +25,7 @@ from ui.server.protocols.deepgram import Deepgram
 from ui.server.protocols.openai_realtime import OpenAIRealtime
 from ui.server.protocols.protocol import BadOpeningError, Opening, Refusal
 from ui.server.protocols.whisper_live import WhisperLive
+from ui.server.realtime_secrets import secret_routes
 from ui.server.server import ProtocolFactory, SpeechServer, new_stream_id
 from ui.server.sockets import WebSocketClient
 from ui.server.transcriptions import openai_routes
@@ -32,7 +34,7 @@ STREAMS: dict[str, ProtocolFactory] = {
     "/": WhisperLive,
     "/stream": own.OwnProtocol,
     "/v1/listen": Deepgram,
-    "/v1/realtime": OpenAIRealtime,
+    REALTIME_PATH: OpenAIRealtime,
 }
 """Path → what is spoken there."""
 SUBPROTOCOLS = (own.SUBPROTOCOL, "realtime", "token", "bearer")
@@ -47,6 +49,7 @@ def make_app(server: SpeechServer, access: Access, timings: Timings) -> ASGIApp:
         Route("/metrics", _metrics),
         Route("/v1/info", _info),
         *openai_routes(server),
+        *secret_routes(server, access.client_secrets),
         *(WebSocketRoute(path, _stream_handler(factory)) for path, factory in STREAMS.items()),
     ]
     app = Starlette(routes=[*routes, *page_routes()])
@@ -104,8 +107,16 @@ def opening_of(websocket: WebSocket, server: SpeechServer) -> Opening:
         languages=server.model.languages,
         defaults=server.defaults,
         stream_id=new_stream_id(),
+        preset=_preset(websocket),
         opened_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
+
+
+def _preset(websocket: WebSocket) -> object:
+    """What the client's secret sets, if it shows one."""
+    access: Access = websocket.app.state.access
+    secret = access.client_secrets.find(shown_tokens(asked_of(websocket)))
+    return None if secret is None else secret.session
 
 
 async def _healthz(_: Request) -> Response:
@@ -127,6 +138,7 @@ async def _info(request: Request) -> Response:
 class _Measured:
     n_streams: int
     live_lag_s: float
+    n_tasks: int
     load: Load
     stages: dict[str, StageTime]
 
@@ -134,5 +146,6 @@ class _Measured:
 async def _metrics(request: Request) -> Response:
     server: SpeechServer = request.app.state.server
     stages = request.app.state.timings.stages
-    measured = _Measured(server.n_streams, server.live_lag_s, server.service.load, stages)
+    n_tasks = len(asyncio.all_tasks())
+    measured = _Measured(server.n_streams, server.live_lag_s, n_tasks, server.service.load, stages)
     return Response(server.meters.exposition(measured), media_type=CONTENT_TYPE)

@@ -50,7 +50,7 @@ class Gatekeeper:
             return
         asked = HTTPConnection(scope)
         is_open = scope["type"] == "http" and scope["path"] in _OPEN_PATHS
-        denial = self._access.denial_of(_asked(asked), is_open=is_open)
+        denial = self._access.denial_of(asked_of(asked), is_open=is_open)
         if denial is not None:
             self._meters.count_denial(denial.reason)
             if scope["type"] == "websocket" and denial.reason != "origin" and "origin" in asked.headers:
@@ -61,9 +61,12 @@ class Gatekeeper:
         await self._app(scope, receive, with_headers(send))
 
 
-def _asked(request: HTTPConnection[Any]) -> Asked:
+def asked_of(request: HTTPConnection[Any]) -> Asked:
+    """Return what ``request`` says of who asks."""
     peer = request.client.host if request.client is not None else ""
-    return Asked(request.headers, request.query_params, request.scope.get("subprotocols", ()), peer)
+    return Asked(
+        request.scope["path"], request.headers, request.query_params, request.scope.get("subprotocols", ()), peer
+    )
 
 
 async def _deny(denial: Denial, scope: Scope, receive: Receive, send: Send) -> None:

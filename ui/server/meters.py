@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -35,6 +42,10 @@ class Measured(Protocol):
         """How late the latest live stream is."""
 
     @property
+    def n_tasks(self) -> int:
+        """Tasks of the event loop."""
+
+    @property
     def load(self) -> Load:
         """How busy the model is."""
 
@@ -48,6 +59,7 @@ class Meters:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
         self._events = self._counter("events", "Events by kind", ["kind"])
         self._streams = self._counter("streams_opened", "Streams begun, by path", ["path"])
         self._refusals = self._counter("refusals", "Clients refused or sent away, by reason", ["reason"])
@@ -106,6 +118,7 @@ class _Now(Collector):
     def collect(self) -> Iterable[Metric]:
         load = self._measured.load
         yield _gauge("streams", "Streams now, uploads and clients that were cut off included", self._measured.n_streams)
+        yield _gauge("tasks", "Tasks of the event loop: what is done for somebody", self._measured.n_tasks)
         yield _gauge("live_lag_seconds", "How late the latest live stream is", self._measured.live_lag_s)
         yield _gauge("model_busy_ratio", "Share of the last ten seconds in which the model worked", load.busy)
         yield _gauge("batch_size", "Jobs a batch, mean of the last ten seconds", load.batch_size)

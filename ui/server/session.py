@@ -31,6 +31,7 @@ from ui.server.protocols.protocol import (
     StreamProtocol,
 )
 from ui.server.protocols.reading import close_reason
+from ui.server.stall import StallTimer
 
 _CLOSE_CODES: dict[RefusalKind, int] = {
     "busy": 1013,
@@ -46,8 +47,6 @@ FAULT = Refusal("internal", "this is a fault of the server, which its log tells 
 _LIVE_LEAD_S = 2.0
 """A stream whose audio comes no further ahead than that is spoken now: somebody waits for its words."""
 
-_STALL_S = 2.0
-"""When no sound has come for so long, what was said is ended."""
 _STALLED = "\0stalled"
 """The tag of our own flush; no client is told of it."""
 
@@ -75,7 +74,7 @@ class Session:
         self._has_ended = False
         self._telling: asyncio.Task[None] | None = None
         self._is_speech = self._is_manual = False
-        self._stall: asyncio.TimerHandle = asyncio.get_running_loop().call_later(_STALL_S, self._end_stalled_utterance)
+        self._stall = StallTimer()
         self.live_lag_s = 0.0
 
     @property
@@ -115,6 +114,7 @@ class Session:
         assert isinstance(self._protocol, Resumable)
         self._outbox = outbox
         self._intake.forget_incomplete()
+        self._stall.start(self._end_stalled_utterance)
         with self._told():
             await self._obey(self._protocol.resume(after))
         if self.is_told:
@@ -156,10 +156,12 @@ class Session:
 
     async def aclose(self) -> None:
         """Give up at once."""
-        self._stall.cancel()
-        if self._telling is not None:
-            self._telling.cancel()
-            await asyncio.wait({self._telling})
+        self._stall.stop()
+        # A task that was cancelled holds its frames, and they us: nothing may be left to the garbage collector.
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            telling.cancel()
+            await asyncio.wait({telling})
         await self._stream.aclose()
 
     async def _obey(self, commands: Iterable[Command]) -> None:
@@ -174,13 +176,13 @@ class Session:
 
     async def _take(self, chunks: Iterator[AudioChunk]) -> None:
         """Give chunks to the stream as it has room."""
-        self._stall.cancel()
+        self._stall.stop()
         for chunk in chunks:
             if self._has_ended:
                 return
             self._give(chunk)
             await self._stream.wait_for_room()
-        self._stall = asyncio.get_running_loop().call_later(_STALL_S, self._end_stalled_utterance)
+        self._stall.start(self._end_stalled_utterance)
 
     def _answer(self, command: Send | Close | End) -> None:
         match command:

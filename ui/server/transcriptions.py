@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -97,21 +97,32 @@ class _Recordings:
             async with aclosing(source.chunks()) as chunks:
                 await anext(chunks, None)
             return _Streamed(_told(events, answer), stack.pop_all())
-        content = await _unless_gone(request, _whole(events, answer))
+        content = await _unless_gone(request.receive, _whole(events, answer))
         return Response(content, media_type=answer.media_type)
 
 
 class _Streamed(StreamingResponse):
-    """Server-sent events, and what must stay open while they are sent."""
+    """Server-sent events, and what must stay open until nobody makes them any more.
+
+    Starlette's own way cancels whoever clears up, too, where the client leaves.
+    """
 
     def __init__(self, events: AsyncGenerator[str], stack: AsyncExitStack) -> None:
         super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
         self._events = events
         self._stack = stack
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._stack, aclosing(self._events):
-            await super().__call__(scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's
+        async with self._stack:
+            with suppress(ClientDisconnect):
+                await _unless_gone(receive, self._send(send))
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async with aclosing(self._events):
+            async for text in self._events:
+                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _events(source: FileSource, server: SpeechServer, options: StreamingOptions) -> AsyncGenerator[Event]:
@@ -142,13 +153,13 @@ async def _told(events: AsyncGenerator[Event], answer: Answer) -> AsyncGenerator
     yield answer.done()
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def _unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Return what comes of ``work``.
 
     Raises:
         ClientDisconnect: nobody waits for it any more.
     """
-    working, leaving = asyncio.create_task(work), asyncio.ensure_future(request.receive())
+    working, leaving = asyncio.create_task(work), asyncio.ensure_future(receive())
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():

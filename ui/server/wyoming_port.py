@@ -22,21 +22,23 @@ _READ_BYTES = 65_536
 class TcpClient:
     """A TCP connection as a ``ClientSocket``; a message is what one read brought."""
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
+    def __init__(self, reader: StreamReader, writer: StreamWriter, linger_s: float) -> None:
+        """``linger_s``: how long a client may speak on where it is not listened to any more: it reads only then."""
         self._reader = reader
         self._writer = writer
+        self._linger_s = linger_s
+        self._reading = asyncio.Lock()
         self._has_eof = False
         self._is_closed = asyncio.Event()
 
     async def receive(self) -> bytes:
         """Return what arrived; once nothing, where the client sends no more: it may still read."""
-        if not self._has_eof:
-            try:
-                received = await self._reader.read(_READ_BYTES)
-            except OSError as error:
-                raise DisconnectedError(is_goodbye=False) from error
-            self._has_eof = not received
-            return received
+        async with self._reading:
+            if not self._has_eof:
+                try:
+                    return await self._read()
+                except OSError as error:
+                    raise DisconnectedError(is_goodbye=False) from error
         await self._is_closed.wait()
         raise DisconnectedError(is_goodbye=True)
 
@@ -50,7 +52,16 @@ class TcpClient:
             raise DisconnectedError(is_goodbye=False) from error
 
     async def close(self, code: int, reason: str) -> None:  # noqa: ARG002  # TCP has neither
-        """End the connection; returns when all has been sent."""
+        """End the connection, once the client has ended it too.
+
+        Until then what comes is thrown away: where it is not read, the system answers it with a reset, which can
+        overtake the last words.
+        """
+        with suppress(OSError, TimeoutError):
+            self._writer.write_eof()
+            async with asyncio.timeout(self._linger_s), self._reading:
+                while not self._has_eof:
+                    await self._read()
         self._has_eof = True
         self._writer.close()
         with suppress(OSError):
@@ -63,6 +74,11 @@ class TcpClient:
         self._is_closed.set()
         self._writer.transport.abort()
 
+    async def _read(self) -> bytes:
+        received = await self._reader.read(_READ_BYTES)
+        self._has_eof = not received
+        return received
+
 
 @asynccontextmanager
 async def wyoming_served(server: SpeechServer, bound: socket.socket) -> AsyncIterator[None]:
@@ -71,7 +87,7 @@ async def wyoming_served(server: SpeechServer, bound: socket.socket) -> AsyncIte
 
     async def serve(reader: StreamReader, writer: StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        client, task = TcpClient(reader, writer), asyncio.current_task()
+        client, task = TcpClient(reader, writer, server.limits.idle_s), asyncio.current_task()
         assert task is not None
         connections[task] = client
         opening = _opening(server)

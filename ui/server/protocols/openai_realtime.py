@@ -52,7 +52,8 @@ class OpenAIRealtime:
         self._served = Served(opening.model_name, opening.languages)
         self._form: Form = BetaForm() if _asks_for_beta(opening) else GaForm()
         self._may_change_form = isinstance(self._form, GaForm)
-        self._session = Session(transcription=Transcription(model=opening.model_name))
+        usual = Session(transcription=Transcription(model=opening.model_name))
+        self._session = opening.preset if isinstance(opening.preset, Session) else usual
         self._messages = MessageMaker(opening.stream_id, self._form)
         self._conversation = Conversation(self._messages)
         self._received_s = 0.0

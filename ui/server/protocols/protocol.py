@@ -123,6 +123,7 @@ class Opening:
         defaults: options of a stream that asks for nothing.
         stream_id: unique, and not to be guessed.
         opened_at: when the request came, "2026-11-26T23:10:00.123Z".
+        preset: what the stream is set to by who let this client in, as its protocol keeps it; None for nothing.
     """
 
     path: str
@@ -134,6 +135,7 @@ class Opening:
     defaults: StreamingOptions
     stream_id: str
     opened_at: str = ""
+    preset: object = None
 
 
 class BadOpeningError(Exception):
