@@ -85,6 +85,7 @@ IMPURE_CALLS = {"input", "open", "print"}
 Rule = Callable[[str, ast.Module], Iterator[str]]
 
 
+@cache
 def imported_modules(tree: ast.AST) -> list[str]:
     """Every module that ``tree`` imports anywhere; ``from max import engine`` counts as ``max``."""
     modules = []
