@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# No test asserts how fast anything is; a machine that does something else meanwhile is slow.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+
+with contextlib.suppress(ImportError):  # bench/gpu.sh takes no Hypothesis along, and no test that needs it
+    from hypothesis import settings
+
+    # No test asserts how fast anything is; a machine that does something else meanwhile is slow.
+    settings.register_profile("house", deadline=None)
+    settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
