@@ -15,6 +15,9 @@ ifneq "$(MADE_IN)" "$(CURDIR)"
 .PHONY: $(READY)
 endif
 
+# What was once compiled from Python is kept, whatever the shell says: tests start Python a hundred times.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo mic test check gpu-compile bench fmt clean
 
 help: ## list the targets
@@ -27,13 +30,13 @@ mic: $(READY) ## live captions from the microphone (ARGS="--device NAME")
 	@$(BIN)/max-whisper mic $(ARGS)
 
 test: $(READY) ## every test this machine can run (ARGS="-m 'not max'" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(READY) ## format, lint, types, and the tests that need neither MAX nor weights
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not max and not weights and not mic and not gpu and not gpu_compile and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not max and not weights and not mic and not gpu and not gpu_compile and not slow" $(ARGS)
 
 gpu-compile: $(READY) ## prove that every graph compiles for a GPU, on any machine: 10 minutes and 6 GB of memory, once
 	@MAX_WHISPER_GPU_COMPILE=1 $(BIN)/python -m pytest -m gpu_compile $(ARGS)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,13 +147,23 @@ def browser(folder: Path, *flags: str) -> Iterator[Page]:
     """A new Chromium with one empty tab; ``folder`` takes its profile."""
     profile = folder / "profile"
     command = [chromium(), *QUIET_FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **how) as process:
         try:
             with connect(_tab_address(process), max_size=None, close_timeout=1) as socket:
                 yield Page(socket)
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Wait until the browser has ended; end it with all its helpers where it takes long."""
+    try:
+        process.communicate(timeout=10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def _tab_address(process: subprocess.Popen[str]) -> str:

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+with contextlib.suppress(ImportError):  # bench/gpu.sh takes no Hypothesis along, and no test that needs it
+    from hypothesis import settings
+
+    # No test asserts how fast anything is; a machine that does something else meanwhile is slow.
+    settings.register_profile("house", deadline=None)
+    settings.load_profile("house")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several workers processors of its own, and to the servers it starts.
+
+    MAX's threads wait for one another by spinning: two models on the same two cores take longer than one by one.
+    """
+    worker = getattr(config, "workerinput", None)
+    if worker is not None and hasattr(os, "sched_setaffinity"):
+        place, n_workers = int(worker["workerid"].removeprefix("gw")), worker["workercount"]
+        own = sorted(os.sched_getaffinity(0))[place % n_workers :: n_workers]
+        os.sched_setaffinity(0, own or os.sched_getaffinity(0))
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +56,16 @@ def base_model() -> object:
     from engine.model import WhisperModel
 
     return WhisperModel.load("base", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def kernels_built_once() -> Iterator[None]:
+    """For tests that build graphs: MAX builds our kernels anew for each, 2 s; from here on once."""
+    from max.graph import graph
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph, "_build_mojo_source_package", cache(graph._build_mojo_source_package))
+        yield
 
 
 @pytest.fixture(scope="session")

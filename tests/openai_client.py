@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from openai.types.beta.realtime import RealtimeServerEvent as BetaEvent
-from openai.types.realtime import RealtimeServerEvent
 from pydantic import BaseModel, TypeAdapter
 
 from engine.events import Discarded, Event, Final, Partial, SpeechStarted, TimedEvent, Token
@@ -18,7 +17,6 @@ from ui.server.protocols.protocol import Command, Opening, Send
 
 LANGUAGES = ("en", "de", "ja")
 BETA_ALONE = {"transcription_session.created", "transcription_session.updated"}
-_GA, _BETA = TypeAdapter(RealtimeServerEvent), TypeAdapter(BetaEvent)
 
 
 def opening(*, query: Mapping[str, Sequence[str]] | None = None, **more: Any) -> Opening:
@@ -33,13 +31,25 @@ def opening(*, query: Mapping[str, Sequence[str]] | None = None, **more: Any) ->
     )
 
 
+@cache
+def server_event(*, is_beta: bool) -> TypeAdapter[Any]:
+    """The SDK's type of what a server may send; not before a test needs it, for its import takes most of a second."""
+    if is_beta:
+        from openai.types.beta.realtime import RealtimeServerEvent as BetaEvent
+
+        return TypeAdapter(BetaEvent)
+    from openai.types.realtime import RealtimeServerEvent
+
+    return TypeAdapter(RealtimeServerEvent)
+
+
 def validated(message: str | bytes, *, is_beta: bool = False) -> dict[str, Any]:
     """The event, once the SDK's types have taken it, strictly, with no field they do not know."""
     event = json.loads(message)
     # The SDK has no type for the first, and its type of the second asks for a secret that a socket never shows.
     if event["type"] in BETA_ALONE:
         return event
-    model = (_BETA if is_beta else _GA).validate_json(message, strict=True)
+    model = server_event(is_beta=is_beta).validate_json(message, strict=True)
     if not event["type"].startswith("session."):
         assert_known(model)
     return event

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from stream.file import FileSource
 
+SAID = "And so my fellow Americans ask not what your country can do for you, ask what you can do for your country."
+"""By Kennedy, in each of the set's ``formats``."""
+
 
 def clips(audio_folder: Path, set_name: str, language: str = "en") -> list[Path]:
     """The recordings of one set of the manifest in one language ("zxx": no speech), in its order."""
@@ -24,3 +27,11 @@ def read_clip(path: Path) -> NDArray[np.int16]:
         return [chunk.samples async for chunk in FileSource(path).chunks()]
 
     return np.concatenate(asyncio.run(read()))
+
+
+def mulaw(samples: NDArray[np.int16]) -> bytes:
+    """G.711 µ-law, as ITU-T G.191's ulaw_compress has it."""
+    magnitude = np.minimum(np.abs(samples.astype(np.int32)) + 132, 32_767)
+    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
+    codes = (samples < 0) * 0x80 | exponent << 4 | magnitude >> (exponent + 3) & 15
+    return (~codes).astype(np.uint8).tobytes()

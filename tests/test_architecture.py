@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -89,6 +90,7 @@ IMPURE_CALLS = {"input", "open", "print"}
 Rule = Callable[[str, ast.Module], Iterator[str]]
 
 
+@cache
 def imported_modules(tree: ast.AST) -> list[str]:
     """Every module that ``tree`` imports anywhere; ``from max import engine`` counts as ``max``."""
     modules = []
@@ -140,25 +142,24 @@ def cycle(trees: dict[str, ast.Module]) -> list[str]:
     return []
 
 
+@cache
 def source_trees() -> dict[str, ast.Module]:
+    """Every file of the house, parsed; once a run, where a test asks for it."""
     paths = [path for house in MAY_IMPORT for path in sorted((REPOSITORY / house).rglob("*.py"))]
     return {path.relative_to(REPOSITORY).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
 
 
-TREES = source_trees()
-
-
 @pytest.mark.parametrize("rule", [against_the_arrows, in_foreign_files, impure])
 def test_the_code_keeps(rule: Rule) -> None:
-    assert [] == [violation for path, tree in TREES.items() for violation in rule(path, tree)]
+    assert [] == [violation for path, tree in source_trees().items() for violation in rule(path, tree)]
 
 
 def test_there_are_no_import_cycles() -> None:
-    assert [] == cycle(TREES)
+    assert [] == cycle(source_trees())
 
 
 def test_every_core_file_is_there() -> None:
-    assert set() == CORE - TREES.keys()
+    assert set() == CORE - source_trees().keys()
 
 
 def test_every_owner_imports_what_it_owns() -> None:
@@ -167,7 +168,9 @@ def test_every_owner_imports_what_it_owns() -> None:
         f"{path} and {library}"
         for library, paths in OWNERS.items()
         for path in paths
-        for modules in [[m for file, tree in TREES.items() if file.startswith(path) for m in imported_modules(tree)]]
+        for modules in [
+            [m for file, tree in source_trees().items() if file.startswith(path) for m in imported_modules(tree)]
+        ]
         if not any(f"{module}.".startswith(f"{library}.") for module in modules)
     ]
 

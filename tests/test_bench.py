@@ -18,12 +18,10 @@ from test_tokenizer import SMALL
 from engine.checkpoint import Checkpoint
 from engine.checkpoints.names import OPENAI, under_their_names
 from engine.tokenizer import byte_alphabet
-from ui.bench.cli import _peers
 from ui.bench.measure import Figures, measure_parts, measure_recordings, measure_starts
 from ui.bench.peers.conversions import write_arrays, write_ggml
 from ui.bench.peers.environment import PeerError
 from ui.bench.peers.tokenizer_json import tokenizer_fields
-from ui.bench.programs import PEERS
 from ui.bench.recordings import Recording, read_recordings, score
 from ui.bench.tables import tables_of
 from ui.bench.worker import Worker
@@ -148,13 +146,6 @@ def test_a_table_sums_over_recordings() -> None:
 
 def test_without_the_set_there_is_the_sample(tmp_path: Path) -> None:
     assert ["sample.flac"] == [recording.path.name for recording in read_recordings(tmp_path)]
-
-
-def test_peers_are_known_by_name() -> None:
-    assert () == _peers("")
-    assert tuple(PEERS) == _peers(",".join(PEERS))
-    with pytest.raises(Exception, match="whisper is none of faster-whisper,"):
-        _peers("whisper")
 
 
 def test_every_weight_has_a_name_of_openais() -> None:

@@ -51,7 +51,7 @@ KEEP = st.one_of(st.just(1.0), st.floats(0, 1))
 
 @pytest.mark.parametrize("at_end", [False, True])
 @given(damage=st.one_of(DAMAGE, ENDS), keep=KEEP)
-@settings(max_examples=60, deadline=5000)
+@settings(max_examples=60)
 def test_a_damaged_pt_file_is_refused_or_the_same(at_end: bool, damage: list[tuple[float, bytes]], keep: float) -> None:
     content = damaged(small_pt_file(), damage, keep, at_end=at_end)
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +65,7 @@ def test_a_damaged_pt_file_is_refused_or_the_same(at_end: bool, damage: list[tup
 
 
 @given(damage=DAMAGE, keep=KEEP)
-@settings(max_examples=150, deadline=5000)
+@settings(max_examples=150)
 def test_a_damaged_pickle_is_refused_or_some_model(damage: list[tuple[float, bytes]], keep: float) -> None:
     """With a checksum that fits: made by whoever damaged it."""
     whole = small_pt_file()
@@ -90,7 +90,7 @@ def test_a_damaged_pickle_is_refused_or_some_model(damage: list[tuple[float, byt
     ],
 )
 @given(damage=st.one_of(DAMAGE, ENDS), keep=KEEP)
-@settings(max_examples=25, deadline=5000)
+@settings(max_examples=25)
 def test_a_damaged_folder_is_refused_or_some_model(
     small_folder: Callable[[Write], Path], write: Write, name: str, damage: list[tuple[float, bytes]], keep: float
 ) -> None:

@@ -28,7 +28,7 @@ from engine.encoded import EncodedAudio
 from engine.networks import Networks
 from engine.rules import UNRESTRICTED, Filter, Rule
 
-pytestmark = pytest.mark.max
+pytestmark = [pytest.mark.max, pytest.mark.usefixtures("kernels_built_once")]
 
 ALL_TIMES = (IDS.first_timestamp, DIMS.n_vocab)
 ANY = Rule(Filter.ANYWHERE, ALL_TIMES)

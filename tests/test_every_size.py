@@ -35,6 +35,7 @@ def test_it_has_as_many_weights_as_published(size: str) -> None:
 
 
 @pytest.mark.max
+@pytest.mark.usefixtures("kernels_built_once")
 @pytest.mark.parametrize("size", ["base.en", "medium", "large-v2", "distil-large-v3"])
 def test_its_layers_are_built(size: str) -> None:
     from max.dtype import DType

@@ -193,7 +193,7 @@ RUNS = st.lists(st.tuples(st.integers(1, 60), st.sampled_from([0, 0, SOFT, LOUD]
 SHORT = GateOptions(longest_s=1.5, cut_within_s=0.5, pre_roll_ms=90, tail_ms=100)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     runs=RUNS,
     n_cut_off=st.integers(0, FRAME_SAMPLES - 1),
@@ -219,7 +219,7 @@ def test_one_sample_at_a_time_changes_nothing() -> None:
     assert events + gate.receive_eof() == judge(audio)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(runs=RUNS)
 def test_what_always_holds(runs: list[tuple[int, int]]) -> None:
     """Bounds, order, and that a promise made in a pause is kept."""

@@ -33,7 +33,7 @@ from engine.batch_decoder import visibility_mask
 from engine.layers import Scope, Target, attention, linear, multiply, self_attention, split_heads
 from engine.networks import Networks
 
-pytestmark = pytest.mark.max
+pytestmark = [pytest.mark.max, pytest.mark.usefixtures("kernels_built_once")]
 
 
 def test_attention_and_a_layer() -> None:

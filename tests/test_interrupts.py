@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ from ui.interrupts import held_interrupts
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = "import sys, ui.cli; print('up', file=sys.stderr, flush=True); ui.cli.run()"
+
+
+@pytest.fixture(autouse=True)
+def interrupts() -> Iterator[None]:
+    """Take interrupts though whoever started the tests does not, as a shell that left them in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupt_waits_for_the_end_of_the_block() -> None:

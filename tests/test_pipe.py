@@ -48,7 +48,7 @@ def read_error(source: PipeSource) -> str:
     return str(caught.value)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cuts=st.lists(st.integers(1, 5_000), max_size=30), n_odd_bytes=st.integers(0, 3))
 def test_where_reads_are_cut_does_not_matter(cuts: list[int], n_odd_bytes: int) -> None:
     audio = noise(9_000, 2)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -38,7 +38,6 @@ def test_floats_stay_floats() -> None:
     np.testing.assert_array_equal(samples_of(samples.tobytes(), "f32le"), samples)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 700), max_size=10), st.sampled_from(["s16le", "f32le", "mulaw"]), st.sampled_from([1, 2])
 )

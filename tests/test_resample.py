@@ -21,7 +21,7 @@ def tone(rate: int, n_frames: int, frequency: float = 440.0, amplitude: float = 
     return np.rint(amplitude * np.sin(2 * np.pi * frequency * np.arange(n_frames) / rate)).astype(np.int16)[:, None]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rate=st.sampled_from([8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000]),
     n_frames=st.integers(0, 30_000),

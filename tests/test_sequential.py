@@ -230,7 +230,7 @@ def test_an_outcome_nobody_asked_for_is_refused() -> None:
     heard_s=st.lists(st.floats(0.0, 40.0), min_size=1, max_size=10),
     sizes=st.lists(st.integers(1000, 500_000), min_size=1, max_size=10),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_every_sample_is_heard_however_it_comes(heard_s: list[float], sizes: list[int]) -> None:
     """Windows follow each other without a gap, in any chunks, and the same ones."""
     samples = np.arange(100 * RATE).astype(np.int16)

@@ -8,10 +8,12 @@ import sys
 import time
 import wave
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ui.bench.peers import pacing
 from ui.bench.peers.conversions import weights_for
 from ui.bench.peers.environment import environment
 from ui.bench.peers.pacing import Recording, read_pcm
@@ -175,10 +177,11 @@ def test_a_block_is_handed_over_when_its_last_sample_was_recorded(tmp_path: Path
     assert all(t_s >= due_s for (_, t_s), due_s in zip(handed, (0.1, 0.15), strict=True))
 
 
-def test_sound_that_came_late_is_told() -> None:
+def test_sound_that_came_late_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([5.0, 5.36])
+    monkeypatch.setattr(pacing, "time", SimpleNamespace(perf_counter=lambda: next(moments)))
     recording = Recording(bytes(3_200 * 4))
     assert [] == recording.notes
-    time.sleep(0.36)
 
     assert 0.0 == recording.rest_s(0)
     assert ["its sound was handed over up to 0.3 s late"] == recording.notes

@@ -59,7 +59,7 @@ def test_what_is_said_becomes_final_in_order() -> None:
     sizes=st.lists(st.integers(160, 80_000), min_size=1, max_size=20),
     is_model_free=st.lists(st.booleans(), min_size=1, max_size=20).filter(any),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_neither_chunking_nor_the_models_speed_changes_finals(sizes: list[int], is_model_free: list[bool]) -> None:
     turns = cycle(sizes)
 
@@ -69,7 +69,7 @@ def test_neither_chunking_nor_the_models_speed_changes_finals(sizes: list[int], 
 
 
 @given(is_model_free=st.lists(st.booleans(), min_size=1, max_size=30).filter(any))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_stable_text_only_grows_and_times_never_go_back(is_model_free: list[bool]) -> None:
     events = replay(every(800), is_model_free)
 

@@ -28,6 +28,7 @@ from ui.errors import (
     complain,
     report_crash,
 )
+from ui.flag_values import count
 from ui.interrupts import held_interrupts
 from ui.models import add_models_command
 from ui.serve_arguments import add_serving, find_unsafe
@@ -233,8 +234,8 @@ def _add_mic(commands: _Commands[argparse.ArgumentParser]) -> None:
 
 def _add_pipe(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "pipe", "captions of raw 16-bit little-endian PCM on standard input")
-    command.add_argument("--rate", type=_positive, default=16_000, metavar="HZ", help="samples a second (16000)")
-    command.add_argument("--channels", type=_positive, default=1, metavar="N", help="interleaved channels (1)")
+    command.add_argument("--rate", type=count, default=16_000, metavar="HZ", help="samples a second (16000)")
+    command.add_argument("--channels", type=count, default=1, metavar="N", help="interleaved channels (1)")
     _add_output(command)
     _add_model(command)
 
@@ -285,9 +286,3 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     model.add_argument("--timings", action="store_true", help="print at the end where the time went")
     add_decoding(command)
     add_streaming(command)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
-    return int(text)

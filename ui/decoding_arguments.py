@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ui.flag_values import count, listed, number
 from ui.interrupts import held_interrupts
 from ui.streaming_arguments import live_flags, with_streaming
 
@@ -27,12 +28,12 @@ def add_decoding(command: argparse.ArgumentParser) -> None:
     add = add_text(command)
     add("--prefix", metavar="TEXT", help="what the first words are")
     add("--suppress-tokens", type=_token_ids, metavar="=ID,…", help="never write these; -1: the model's list (=-1)")
-    add("--beam-size", type=_count, metavar="N", help="texts followed at once (1)")
-    add("--patience", type=_number(0.1, 10), metavar="X", help="beams: until X times as many texts have ended (1)")
-    add("--length-penalty", type=_number(0, 1), metavar="X", help="beams: exponent of the length (the plain mean)")
+    add("--beam-size", type=count, metavar="N", help="texts followed at once (1)")
+    add("--patience", type=number(0.1, 10), metavar="X", help="beams: until X times as many texts have ended (1)")
+    add("--length-penalty", type=number(0, 1), metavar="X", help="beams: exponent of the length (the plain mean)")
     tried = "0 is the likeliest text; more are tried in turn where a text is rejected (0; for recordings 0,0.2 … 1)"
     add("--temperature", dest="temperatures", type=_temperatures, metavar="T,…", help=tried)
-    add("--best-of", type=_count, metavar="N", help="texts drawn at a temperature above 0 (5)")
+    add("--best-of", type=count, metavar="N", help="texts drawn at a temperature above 0 (5)")
     add("--timestamps", action="store_true", help="cut the text into segments by Whisper's own timestamps")
     _add_limits(add)
 
@@ -129,36 +130,17 @@ def streaming_options(arguments: argparse.Namespace, usual: StreamingOptions) ->
     return replace(live, decoding=replace(usual.decoding, **asked), **more)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
-    return int(text)
-
-
-def _number(least: float, most: float) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = most + 1
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"must be a number between {least:g} and {most:g}, got {text}")
-        return value
-
-    return number
-
-
 def _limit(least: float, most: float) -> Callable[[str], float | None]:
-    number = _number(least, most)
+    read = number(least, most)
 
     def limit(text: str) -> float | None:
-        return None if text == "none" else number(text)
+        return None if text == "none" else read(text)
 
     return limit
 
 
 def _temperatures(text: str) -> tuple[float, ...]:
-    return tuple(_number(0, 2)(part) for part in text.split(","))
+    return tuple(number(0, 2)(part) for part in text.split(","))
 
 
 def _token_ids(text: str) -> tuple[int, ...]:
@@ -169,7 +151,7 @@ def _token_ids(text: str) -> tuple[int, ...]:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    words = listed(text)
     if not words:
         raise argparse.ArgumentTypeError(f"must name at least one, got {text!r}")
     return words

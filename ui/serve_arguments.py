@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ui.flag_values import count, listed, seconds
+
 if TYPE_CHECKING:
     from ui.server.limits import Limits
 
@@ -30,7 +32,7 @@ def add_serving(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=_port, default=8000, metavar="N", help="on which port, 0 for any (8000)")
     wyoming = "and there for Home Assistant, on this machine alone unless --no-token: it shows no tokens (nowhere)"
     command.add_argument("--wyoming-port", type=_port, metavar="N", help=wyoming)
-    command.add_argument("--batch-size", type=_count, default=8, metavar="N", help="utterances decoded together (8)")
+    command.add_argument("--batch-size", type=count, default=8, metavar="N", help="utterances decoded together (8)")
     command.add_argument("--log-format", choices=("text", "json"), default="text", help="of the log on stderr (text)")
     _add_access(command)
     _add_limits(command)
@@ -41,25 +43,25 @@ def _add_access(command: argparse.ArgumentParser) -> None:
     add("--token-file", type=Path, metavar="FILE", help="tokens, one a line: one of them must be shown")
     add("--no-token", action="store_true", help="serve whoever reaches the port, from other machines too")
     origins = "web pages besides our own that may use it, as https://example.org; * for all"
-    add("--allow-origin", type=_words, default=(), metavar="ORIGIN,…", help=origins)
+    add("--allow-origin", type=listed, default=(), metavar="ORIGIN,…", help=origins)
     add("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM: then it speaks HTTPS")
     add("--tls-key", type=Path, metavar="FILE", help="its key, PEM (in --tls-cert)")
     proxies = "whose X-Forwarded-For is believed"
-    add("--trusted-proxies", type=_words, default=(), metavar="ADDRESS,…", help=proxies)
+    add("--trusted-proxies", type=listed, default=(), metavar="ADDRESS,…", help=proxies)
 
 
 def _add_limits(command: argparse.ArgumentParser) -> None:
     add = partial(command.add_argument_group("limits").add_argument, default=_ABSENT)
-    add("--max-streams", dest="streams", type=_count, metavar="N", help="streams at once (32)")
-    add("--max-session-s", dest="session_s", type=_seconds, metavar="S", help="the longest session (14400)")
-    add("--max-message-bytes", dest="message_bytes", type=_count, metavar="N", help="the biggest message (16777216)")
-    add("--max-upload-bytes", dest="upload_bytes", type=_count, metavar="N", help="the biggest file (536870912)")
-    add("--max-lag-s", dest="lag_s", type=_seconds, metavar="S", help="begin no stream while one is as late (3)")
-    add("--idle-s", type=_seconds, metavar="S", help="how long a client may be silent (60)")
+    add("--max-streams", dest="streams", type=count, metavar="N", help="streams at once (32)")
+    add("--max-session-s", dest="session_s", type=seconds, metavar="S", help="the longest session (14400)")
+    add("--max-message-bytes", dest="message_bytes", type=count, metavar="N", help="the biggest message (16777216)")
+    add("--max-upload-bytes", dest="upload_bytes", type=count, metavar="N", help="the biggest file (536870912)")
+    add("--max-lag-s", dest="lag_s", type=seconds, metavar="S", help="begin no stream while one is as late (3)")
+    add("--idle-s", type=seconds, metavar="S", help="how long a client may be silent (60)")
     add("--queue-s", type=_queue_seconds, metavar="S", help="speech of a stream that may wait for the model (60)")
-    add("--outbox-bytes", type=_count, metavar="N", help="what may wait for a client that reads slowly (1048576)")
-    add("--resume-s", type=_seconds, metavar="S", help="how long a client that was cut off may stay away (60)")
-    add("--drain-s", type=_seconds, metavar="S", help="how long finishing may take after SIGTERM (30)")
+    add("--outbox-bytes", type=count, metavar="N", help="what may wait for a client that reads slowly (1048576)")
+    add("--resume-s", type=seconds, metavar="S", help="how long a client that was cut off may stay away (60)")
+    add("--drain-s", type=seconds, metavar="S", help="how long finishing may take after SIGTERM (30)")
 
 
 def find_unsafe(arguments: argparse.Namespace) -> str | None:
@@ -108,27 +110,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text}")
-    return value
-
-
 def _queue_seconds(text: str) -> float:
-    if _seconds(text) < _LEAST_QUEUE_S:
+    if seconds(text) < _LEAST_QUEUE_S:
         raise argparse.ArgumentTypeError(f"must be at least {_LEAST_QUEUE_S:g}, the longest utterance, got {text}")
     return float(text)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())

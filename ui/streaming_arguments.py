@@ -12,10 +12,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ui.flag_values import number
+
 if TYPE_CHECKING:
     from engine.options import StreamingOptions
 
 _ABSENT = argparse.SUPPRESS
+_seconds = number(0, 60, "a number of seconds")
 
 
 def add_streaming(command: argparse.ArgumentParser) -> None:
@@ -86,13 +89,3 @@ def live_flags(given: Mapping[str, Any]) -> list[str]:
 
 def _of(prefix: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 60:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds between 0 and 60, got {text}")
-    return value

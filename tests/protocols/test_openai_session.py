@@ -218,20 +218,20 @@ def send_all(messages: list[tuple[str, dict[str, Any]]]) -> None:
             talk.send(**fields | {"kind": kind})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15)
 @given(MESSAGES)
 def test_whatever_comes_is_answered_with_the_sdks_own_events(messages: list[tuple[str, dict[str, Any]]]) -> None:
     send_all(messages)
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(MESSAGES)
 def test_much_more_is_answered_too(messages: list[tuple[str, dict[str, Any]]]) -> None:
     send_all(messages)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text() | st.binary() | ANY_JSON.map(json.dumps))
 def test_whatever_text_comes_is_answered(message: str | bytes) -> None:
     [event] = events_of(Talk(opening()).protocol.receive_message(message))

@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
+from fakes import ListSource, cut
 from fakes_server import Running, running_server, texts, until_closed
+from numpy.typing import NDArray
 from speech import clips, read_clip
 
 from engine.events import Final
 from engine.options import StreamingOptions
 from engine.pipeline import transcribe
 from engine.service import SpeechModel
+from stream.audio import n_samples
 from stream.detector import WebRtcDetector
-from stream.file import FileSource
 
 pytestmark = [pytest.mark.max, pytest.mark.weights, pytest.mark.slow]
 N_STREAMS = 4
+LONGEST_S = 20.0
 PIECE_BYTES = 3_200
 """A tenth of a second."""
 
 
-async def alone(path: Path, model: SpeechModel) -> list[str]:
-    events = transcribe(FileSource(path), model, StreamingOptions(partials=False))
+async def alone(sound: NDArray[np.int16], model: SpeechModel) -> list[str]:
+    events = transcribe(ListSource(cut(sound, lambda: 1_600)), model, StreamingOptions(partials=False))
     return [timed.event.text async for timed in events if isinstance(timed.event, Final)]
 
 
@@ -39,13 +43,12 @@ async def streamed(running: Running, sound: bytes) -> list[str]:
 
 
 def test_different_speech_on_streams_at_once_stays_apart(model: SpeechModel, audio_folder: Path) -> None:
-    paths = clips(audio_folder, "wer")[:N_STREAMS]
-    sounds = [read_clip(path).astype("<i2").tobytes() for path in paths]
+    sounds = [read_clip(path)[: n_samples(LONGEST_S)] for path in clips(audio_folder, "wer")[:N_STREAMS]]
 
     async def together() -> list[list[str]]:
         async with running_server(model, detector=WebRtcDetector) as running:
-            return await asyncio.gather(*(streamed(running, sound) for sound in sounds))
+            return await asyncio.gather(*(streamed(running, sound.astype("<i2").tobytes()) for sound in sounds))
 
-    expected = [asyncio.run(alone(path, model)) for path in paths]
+    expected = [asyncio.run(alone(sound, model)) for sound in sounds]
     assert len({tuple(lines) for lines in expected}) == N_STREAMS
     assert expected == asyncio.run(together())

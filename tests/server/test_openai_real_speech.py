@@ -15,7 +15,7 @@ import soxr
 from fakes_server import running_server
 from openai_client import assert_known
 from openai_sdk import append, is_completed, realtime, sdk, texts, until
-from speech import read_clip
+from speech import SAID, mulaw, read_clip
 
 from engine.options import FOR_RECORDINGS
 from engine.pipeline import transcribe
@@ -24,7 +24,6 @@ from stream.file import FileSource
 from ui.formats.transcripts import transcript_writer
 
 pytestmark = [pytest.mark.max, pytest.mark.weights]
-SAID = "And so my fellow Americans ask not what your country can do for you, ask what you can do for your country."
 
 
 @pytest.fixture
@@ -96,14 +95,6 @@ def spoken(jfk: Path, rate: int) -> np.ndarray:
     """The recording at another rate, int16, with two seconds of silence behind it."""
     samples = np.concatenate((read_clip(jfk), np.zeros(32_000, np.int16)))
     return soxr.resample(samples, 16_000, rate)
-
-
-def mulaw(samples: np.ndarray) -> bytes:
-    """G.711 µ-law, as ITU-T G.191's ulaw_compress has it."""
-    magnitude = np.minimum(np.abs(samples.astype(np.int32)) + 132, 32_767)
-    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
-    codes = (samples < 0) * 0x80 | exponent << 4 | magnitude >> (exponent + 3) & 15
-    return (~codes).astype(np.uint8).tobytes()
 
 
 def live(model: Any, sound: bytes, settings: dict[str, Any], rate: int = 24_000, sample_bytes: int = 2) -> list[str]:

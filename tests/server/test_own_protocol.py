@@ -227,7 +227,7 @@ requests = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.text() | st.binary() | json_values.map(json.dumps) | requests, max_size=20))
 def test_nothing_a_client_sends_breaks_it(messages: list[str | bytes]) -> None:
     protocol = own()
@@ -238,7 +238,6 @@ def test_nothing_a_client_sends_breaks_it(messages: list[str | bytes]) -> None:
             assert len(json.dumps(answer)) < 1_000
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["encoding", "rate", "channels", "language", "words"]), st.text()))
 def test_no_address_breaks_it(query: dict[str, str]) -> None:
     assert sent(own(**query).open())

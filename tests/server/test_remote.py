@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fakes import LONG_PAUSE, ListSource, cut, speech
 from fakes_server import running_server, until
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.events import AudioDropped, Event, Final
@@ -244,7 +244,6 @@ def test_another_server_is_not_mistaken_for_one_of_ours() -> None:
             read_message(message)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 50), st.integers(1, 200)), max_size=20),
     st.integers(1, 500),

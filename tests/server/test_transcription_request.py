@@ -129,7 +129,7 @@ NAMES = st.sampled_from(
 VALUES = st.text() | st.sampled_from(["en", "1", "true", "verbose_json", "word", "server_vad", '{"type": null}', "[[["])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.dictionaries(NAMES | st.text(), st.lists(VALUES, min_size=1, max_size=3), max_size=6),
     st.sampled_from(get_args(Task)),

@@ -9,6 +9,7 @@ from pathlib import Path
 from ui.bench.load.cli import add_load
 from ui.bench.programs import PEERS
 from ui.bench.streaming.cli import add_streaming
+from ui.flag_values import some_of
 
 _Commands = argparse._SubParsersAction  # argparse has no public name for it
 AUDIO = Path(os.environ.get("MAX_WHISPER_AUDIO", Path(__file__).parents[3] / "shared" / "audio" / "dev"))
@@ -36,17 +37,13 @@ def _add_offline(kinds: _Commands[argparse.ArgumentParser]) -> None:
     offline.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="cpu", help="for ours (cpu)")
     names = ", ".join(PEERS)
     offline.add_argument(
-        "--peers", type=_peers, default=tuple(PEERS), metavar="NAME,…", help=f"which, of {names} (all); '' for none"
+        "--peers",
+        type=some_of(list(PEERS)),
+        default=tuple(PEERS),
+        metavar="NAME,…",
+        help=f"which, of {names} (all); '' for none",
     )
     offline.add_argument("--audio", type=Path, default=AUDIO, metavar="FOLDER", help="has manifest.csv and long/")
     offline.add_argument("--only", default="", metavar="TEXT", help="the recordings with TEXT in their name")
     offline.add_argument("--cold", action="store_true", help="compile once more, in a folder thrown away: minutes")
     offline.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-
-
-def _peers(text: str) -> tuple[str, ...]:
-    names = tuple(name for name in text.split(",") if name)
-    unknown = [name for name in names if name not in PEERS]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(PEERS)}")
-    return names

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ui.bench.load.messages import PROTOCOLS
 from ui.bench.load.peers import PEERS
-from ui.bench.streaming.cli import one_or_more
+from ui.flag_values import counts, seconds, some_of
 
 _FIGURES = """\
 what is measured, by the code of bench streaming, of all streams together:
@@ -39,29 +39,12 @@ def add_load(kinds: argparse._SubParsersAction[argparse.ArgumentParser], audio: 
     load.add_argument("--url", metavar="URL", help="load this server alone, as ws://127.0.0.1:8000/stream")
     protocol = f"what is spoken there, of {', '.join(PROTOCOLS)} (told by the path)"
     load.add_argument("--protocol", choices=tuple(PROTOCOLS), help=protocol)
-    load.add_argument("--streams", type=_counts, default=(1, 2, 4, 8), metavar="N,…", help="at once (1,2,4,8)")
-    load.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="of sound a stream, at least (60)")
+    load.add_argument("--streams", type=counts, default=(1, 2, 4, 8), metavar="N,…", help="at once (1,2,4,8)")
+    load.add_argument("--seconds", type=seconds, default=60.0, metavar="S", help="of sound a stream, at least (60)")
     load.add_argument("--model", default="tiny.en", metavar="NAME", help="the weights (tiny.en)")
     load.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="cpu", help="where ours runs (cpu)")
     peers = f"of {', '.join(PEERS)} (all; '' for none; with --url none)"
-    load.add_argument("--peers", type=one_or_more(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers)
+    load.add_argument("--peers", type=some_of(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers)
     load.add_argument("--audio", type=Path, default=audio, metavar="FOLDER", help="has manifest.csv; else the sample")
     load.add_argument("--plot", type=Path, metavar="FILE", help="draw streams against delay there, as SVG")
     load.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every trace there")
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    numbers = text.split(",")
-    if not all(number.isdecimal() and int(number) > 0 for number in numbers):
-        raise argparse.ArgumentTypeError(f"must be whole numbers above 0, as 1,2,4, got {text}")
-    return tuple(int(number) for number in numbers)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text}")
-    return value

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import numpy as np
-
 from ui.bench.peers.whisper_live_screen import WhisperLiveScreen
 from ui.scoring.moments import trace_of_moments
 from ui.scoring.traces import Trace, View
@@ -103,6 +101,8 @@ class WhisperLiveMessages:
 
     def sound(self, block: bytes) -> bytes:
         """Return the samples as float32, -1 … 1."""
+        import numpy as np  # not above: --help needs the names of the protocols, and should not wait for it
+
         return (np.frombuffer(block, np.int16).astype(np.float32) / 32768.0).tobytes()
 
     def is_ready(self, message: Mapping[str, Any]) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ui.bench.streaming.programs import PEERS
+from ui.flag_values import some_of
 
 _SETS = ("long", "stream", "timit", "short", "nonspeech")
 _CLOCKS = ("virtual", "wall")
@@ -52,12 +52,12 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     streaming.add_argument("--model", default="tiny.en", metavar="NAME", help="the weights (tiny.en)")
     streaming.add_argument("--compute", choices=("auto", "cpu", "gpu"), default="cpu", help="where ours runs (cpu)")
     clocks = f"of {', '.join(_CLOCKS)}, see below (both; virtual with --quick)"
-    streaming.add_argument("--clock", type=one_or_more(_CLOCKS), metavar="NAME,…", help=clocks)
+    streaming.add_argument("--clock", type=some_of(_CLOCKS), metavar="NAME,…", help=clocks)
     streaming.add_argument(
-        "--sets", type=one_or_more(_SETS), default=_SETS, metavar="NAME,…", help=f"of {', '.join(_SETS)} (all)"
+        "--sets", type=some_of(_SETS), default=_SETS, metavar="NAME,…", help=f"of {', '.join(_SETS)} (all)"
     )
     peers = f"by the wall clock, of {', '.join(PEERS)} (all; '' for none)"
-    streaming.add_argument("--peers", type=one_or_more(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers)
+    streaming.add_argument("--peers", type=some_of(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers)
     streaming.add_argument(
         "--vary",
         type=_vary,
@@ -74,19 +74,6 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     plot = "draw delay against word errors there, as SVG"
     streaming.add_argument("--plot", type=Path, metavar="FILE", help=plot)
     streaming.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every trace there")
-
-
-def one_or_more(names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-    """Return what reads a list of ``names``."""
-
-    def read(text: str) -> tuple[str, ...]:
-        found = tuple(name for name in text.split(",") if name)
-        unknown = [name for name in found if name not in names]
-        if unknown:
-            raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(names)}")
-        return found
-
-    return read
 
 
 def _vary(text: str) -> tuple[str, tuple[str, ...]]:

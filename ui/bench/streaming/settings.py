@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from engine.options import AudioContext, DecodingOptions, StabilityOptions, StreamingOptions
 from stream.gate import GateOptions
+from ui.flag_values import listed
 
 Setting = Mapping[str, str]
 """Values as they were written, by dotted names of fields of ``StreamingOptions``."""
@@ -44,7 +45,7 @@ def settings_of(varies: Sequence[tuple[str, tuple[str, ...]]]) -> list[dict[str,
 def parse_vary(text: str) -> tuple[str, tuple[str, ...]]:
     """Read "step_s=0.2,0.5" as a name and its values."""
     name, _, values = text.partition("=")
-    found = tuple(value for value in values.split(",") if value)
+    found = listed(values)
     if not found:
         raise argparse.ArgumentTypeError(f"{text} must be OPTION=VALUE,…, for example step_s=0.2,0.5")
     return name, found
