@@ -5,6 +5,7 @@
 First each recording is sent alone in every protocol; then clients of all of them come at once, as the seed decides, and
 each must be told that same text.  Between them others misbehave, and the server is stopped for seconds.
 Exits with 1 where a text was lost unannounced, or another's, the server failed, or something of its clients was left.
+Ctrl-C lets nobody come any more, and tells what was until then.
 Needs the ``dev`` extra: clients are OpenAI's and Wyoming's own.
 """
 
@@ -14,9 +15,11 @@ import argparse
 import asyncio
 import csv
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,7 +37,7 @@ from ui.scoring.words import word_errors
 
 _SAMPLE_S = 30.0
 _TELL_S = 600.0
-_LONGEST_S = 20.0
+_LONGEST_S = 12.0
 _VISIT_LIMIT_S = 300.0
 _RESUME_S = 30.0
 _STILL_EVERY_S = 90.0
@@ -102,6 +105,12 @@ class Soak:
     alone: dict[tuple[str, str], str] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """Let nobody come any more."""
+        self.until_s = 0.0
+        self.stopped.set()
 
     async def hear_alone(self) -> None:
         """Send each recording in each protocol while nobody else is there."""
@@ -166,7 +175,8 @@ class Soak:
 
     async def _stand_still(self, dice: random.Random) -> None:
         while self.process is not None and self.watch.now_s + _STILL_EVERY_S < self.until_s:
-            await asyncio.sleep(dice.uniform(0.3, 1.0) * _STILL_EVERY_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopped.wait(), dice.uniform(0.3, 1.0) * _STILL_EVERY_S)
             began_s, duration_s = self.watch.now_s, dice.uniform(0.5, _STILL_S)
             with self.watch.excused():
                 await self.process.stand_still(duration_s)
@@ -200,6 +210,7 @@ async def soak(arguments: argparse.Namespace, place: Place, process: ServerProce
     at_start = await watch.sample()
     await run.hear_alone()
     print(f"{len(run.alone)} texts alone in {watch.now_s:.0f} s", file=sys.stderr, flush=True)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, run.stop)
     aside = [asyncio.create_task(work) for work in (watch.run(), _tell_now_and_then(run))]
     await run.run(arguments.minutes, arguments.seed)
     for task in aside:

@@ -51,7 +51,10 @@ class ServerProcess:
         self._log = log
         command = [sys.executable, "-m", "ui", "serve", *flags]
         with log.open("w", encoding="utf-8") as file:
-            self._process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=file, stderr=file)
+            # In a session of its own, where a Ctrl-C that is meant for the soak does not reach it.
+            self._process = subprocess.Popen(
+                command, cwd=Path(__file__).parents[1], stdout=file, stderr=file, start_new_session=True
+            )
 
     @property
     def faults(self) -> list[str]:
