@@ -2,10 +2,7 @@
 
 import asyncio
 import csv
-import gc
-import io
 import os
-import threading
 import tracemalloc
 import wave
 from collections.abc import Iterator
@@ -155,46 +152,6 @@ def test_it_may_be_abandoned_midway(tmp_path: Path) -> None:
         return first
 
     assert asyncio.run(first_chunk()).end_sample == 16_000
-
-
-class SlowFile(io.BytesIO):
-    """A file whose every read takes until ``may_go`` is set."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self.was_asked, self.may_go = threading.Event(), threading.Event()
-        self.is_read = False
-
-    def read(self, size: int | None = -1) -> bytes:
-        self.is_read = True
-        self.was_asked.set()
-        self.may_go.wait(10)
-        self.is_read = False
-        return super().read(size)
-
-
-def test_an_open_file_may_be_closed_once_its_reader_has_ended(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    async def cancelled() -> bool:
-        with SlowFile(write_wav(tmp_path / "a.wav", noise(48_000), SAMPLE_RATE).read_bytes()) as file:
-            reading = asyncio.create_task(anext(FileSource(file).chunks()))
-            await asyncio.to_thread(file.was_asked.wait, 10)
-            asyncio.get_running_loop().call_later(0.1, file.may_go.set)
-            reading.cancel()
-            await asyncio.wait({reading})
-            return file.is_read
-
-    async def abandoned() -> None:
-        with (tmp_path / "a.wav").open("rb") as file:
-            chunks = FileSource(file).chunks()
-            await anext(chunks)
-            await chunks.aclose()
-
-    assert not asyncio.run(cancelled())
-    asyncio.run(abandoned())
-    gc.collect()
-    assert "" == capfd.readouterr().err
 
 
 @pytest.fixture

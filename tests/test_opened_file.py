@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import socket
+import threading
 import wave
 from pathlib import Path
 
@@ -80,3 +82,44 @@ def test_ones_own_list_of_files_is_read(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "list.ffconcat").write_text(PLAYLISTS["concat"].format(name="secret.wav"))
 
     assert 32_000 == len(np.concatenate(read(FileSource(tmp_path / "list.ffconcat"))))
+
+
+class SlowFile(io.BytesIO):
+    """A file whose every read takes until ``may_go`` is set."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.was_asked, self.may_go = threading.Event(), threading.Event()
+        self.is_read = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.is_read = True
+        self.was_asked.set()
+        self.may_go.wait(10)
+        self.is_read = False
+        return super().read(size)
+
+
+def test_it_may_be_closed_once_its_reader_has_ended(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    content = wav_of(np.arange(30_000, dtype=np.int16))
+    (tmp_path / "a.wav").write_bytes(content)
+
+    async def cancelled() -> bool:
+        with SlowFile(content) as file:
+            reading = asyncio.create_task(anext(FileSource(file).chunks()))
+            await asyncio.to_thread(file.was_asked.wait, 10)
+            asyncio.get_running_loop().call_later(0.1, file.may_go.set)
+            reading.cancel()
+            await asyncio.wait({reading})
+            return file.is_read
+
+    async def abandoned() -> None:
+        with (tmp_path / "a.wav").open("rb") as file:
+            chunks = FileSource(file).chunks()
+            await anext(chunks)
+            await chunks.aclose()
+
+    assert not asyncio.run(cancelled())
+    asyncio.run(abandoned())
+    gc.collect()
+    assert "" == capfd.readouterr().err
