@@ -212,12 +212,18 @@ async def soak(arguments: argparse.Namespace, place: Place, process: ServerProce
     print(f"{len(run.alone)} texts alone in {watch.now_s:.0f} s", file=sys.stderr, flush=True)
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, run.stop)
     aside = [asyncio.create_task(work) for work in (watch.run(), _tell_now_and_then(run))]
-    await run.run(arguments.minutes, arguments.seed)
+    traffic = asyncio.create_task(run.run(arguments.minutes, arguments.seed))
+    end = None if process is None else asyncio.create_task(process.wait_ended())
+    await asyncio.wait({traffic, *([] if end is None else [end])}, return_when=asyncio.FIRST_COMPLETED)
     for task in aside:
         task.cancel()
-    at_end = await watch.wait_idle(_RESUME_S + 3 * IDLE_S)
-    faults = [] if process is None else process.faults
-    found = list(verdicts(run.visits, watch, at_start, at_end, faults))
+    if end is not None and end.done():
+        traffic.cancel()
+        found = [f"the server ended by itself with {end.result()}"]
+    else:
+        traffic.result()
+        at_end = await watch.wait_idle(_RESUME_S + 3 * IDLE_S)
+        found = list(verdicts(run.visits, watch, at_start, at_end, [] if process is None else process.faults))
     return written(run.visits, watch, found, arguments.json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -53,20 +54,20 @@ class ServerProcess:
         with log.open("w", encoding="utf-8") as file:
             # In a session of its own, where a Ctrl-C that is meant for the soak does not reach it.
             self._process = subprocess.Popen(
-                command, cwd=Path(__file__).parents[1], stdout=file, stderr=file, start_new_session=True
+                command,
+                cwd=Path(__file__).parents[1],
+                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
             )
 
     @property
     def faults(self) -> list[str]:
         """What it logged that is a fault of its own."""
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        marks = ("Traceback", "failed", "Error", "never retrieved", "Exception")
+        marks = ("Fatal", "Traceback", "failed", "Error", "never retrieved", "Exception")
         return [line for line in lines if any(mark in line for mark in marks)]
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it lives."""
-        return self._process.poll() is None
 
     async def stand_still(self, duration_s: float) -> None:
         """Let it do nothing, as a machine that is suspended."""
@@ -80,6 +81,12 @@ class ServerProcess:
         """Ask it to end; return its exit code."""
         self._process.terminate()
         return self._process.wait(_END_LIMIT_S)
+
+    async def wait_ended(self) -> int:
+        """Return its exit code, should it end by itself."""
+        while (code := self._process.poll()) is None:  # noqa: ASYNC110  # another process
+            await asyncio.sleep(1.0)
+        return code
 
 
 class Watch:

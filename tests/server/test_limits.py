@@ -12,6 +12,11 @@ from websockets.asyncio.client import ClientConnection
 
 from ui.server.limits import Limits, refusal_of_another
 
+HANDSHAKE = (
+    b"GET /stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
 
 def errors(messages: Sequence[Message]) -> list[str]:
     return [message["code"] for message in messages if message["kind"] == "error"]
@@ -139,3 +144,23 @@ def test_while_too_much_waits_for_the_model_a_client_is_not_read() -> None:
 
     assert 28.0 < taken_s < 60.0  # of 120 s
     assert [str(word) for word in words] == heard
+
+
+@pytest.mark.slow
+def test_a_message_beyond_all_bounds_is_answered_however_much_of_it_comes() -> None:
+    async def talk() -> int:
+        async with running_server(limits=Limits(message_bytes=1_000)) as running:
+            reader, writer = await asyncio.open_connection(*running.address.split(":"))
+            writer.write(HANDSHAKE)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"\x82\xff" + (10**8).to_bytes(8, "big") + bytes(4))  # a masked binary frame of so many bytes
+            for _ in range(50):
+                writer.write(bytes(100_000))
+                await asyncio.sleep(0.005)
+            received = bytearray()
+            while piece := await reader.read(65_536):
+                received += piece
+            writer.close()
+            return received.count(b"\x88") and int.from_bytes(received[received.rindex(b"\x88") + 2 :][:2], "big")
+
+    assert 1009 == asyncio.run(asyncio.wait_for(talk(), 10))

@@ -21,6 +21,8 @@ from ui.server.sockets import ABORT
 
 _PING_S = 20.0
 _FIRST_REQUEST_S = 10.0
+_LINGER_S = 5.0
+"""How long a client may go on with a message that is not taken."""
 _END_S = 5.0
 """How long what still runs at the end of the server may take."""
 _LARGER = 2
@@ -60,6 +62,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
     """Can be cut by the application; takes any sign of life for an answer to a ping."""
 
     _was_heard = False
+    _is_over = False
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -67,8 +70,26 @@ class _WebSocket(WebSocketsSansIOProtocol):
             self.scope["state"][ABORT] = self.transport.abort
 
     def data_received(self, data: bytes) -> None:
+        if self._is_over:
+            return
         self._was_heard = True
         super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Say what is wrong, and throw away what still comes: what is not read is answered by a reset.
+
+        That would overtake the close, which says why.
+        """
+        assert self.conn.close_sent is not None
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._is_over = self.close_sent = True
+        self.stop_keepalive()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(_LINGER_S, self.transport.close)
 
     def keepalive_timeout(self) -> None:
         # The answer may wait behind audio that is not read yet: a client is not gone because the model is behind.
