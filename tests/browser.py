@@ -148,13 +148,19 @@ def browser(folder: Path, *flags: str) -> Iterator[Page]:
     profile = folder / "profile"
     command = [chromium(), *QUIET_FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
     how: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, start_new_session=True, **how) as process:
+    with subprocess.Popen(command, start_new_session=True, preexec_fn=_run_anywhere, **how) as process:  # noqa: PLW1509
         try:
             with connect(_tab_address(process), max_size=None, close_timeout=1) as socket:
                 yield Page(socket)
         finally:
             process.terminate()
             _end(process)
+
+
+def _run_anywhere() -> None:
+    """Take every processor, not those of one worker of the tests alone: a microphone must not wait for a model."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
 def _end(process: subprocess.Popen[str]) -> None:
