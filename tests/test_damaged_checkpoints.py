@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from checkpoint_files import same, small_checkpoint, torch_zip, write_ctranslate2, write_hugging_face, write_openai
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.checkpoint import read_checkpoint
@@ -65,6 +65,7 @@ def test_a_damaged_pt_file_is_refused_or_the_same(at_end: bool, damage: list[tup
 
 
 @given(damage=DAMAGE, keep=KEEP)
+@example(damage=[(0.0137, b"\\")], keep=1.0)
 @settings(max_examples=150)
 def test_a_damaged_pickle_is_refused_or_some_model(damage: list[tuple[float, bytes]], keep: float) -> None:
     """With a checksum that fits: made by whoever damaged it."""

@@ -6,6 +6,7 @@ Whatever a file of weights has no need of is refused by name, so that a file mad
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,10 @@ def read_pickle(pickled: bytes, storages: Mapping[str, memoryview]) -> object:
         PickleError: it is damaged, or asks for anything else.
     """
     try:
-        return _Reader(storages).read(pickled)
+        # pickletools warns of a backslash that damage has put into a name; what is wrong is told by us.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return _Reader(storages).read(pickled)
     except (IndexError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise PickleError("is damaged: its list of weights makes no sense. Get the model again.") from error
 
