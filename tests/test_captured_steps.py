@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from max.driver import Buffer
-from max.engine import Model
+from max.driver import CPU, Buffer
+from max.engine import InferenceSession, Model
 from numpy.typing import NDArray
-from small_model import DIMS, FILTERS, MEL, RNG, TOKENS, close
+from small_model import DIMS, FILTERS, MEL, RNG, TARGET, TOKENS, close
 
 from engine import captured_steps
 from engine.batch_decoder import BatchDecoder, DecoderParts
@@ -18,6 +19,7 @@ from engine.decoding import Row
 from engine.devices import choose_compute
 from engine.encoded import EncodedAudio
 from engine.networks import Networks
+from engine.rearrangement_graph import rearrangement_graph
 from engine.rules import UNRESTRICTED
 
 pytestmark = pytest.mark.max
@@ -63,6 +65,12 @@ def device(networks: Networks) -> Iterator[DeviceModel]:
     networks._parts = DecoderParts(model, DIMS, before.compute, None, CapturedSteps(model, DIMS, compute))
     yield model
     networks._parts = before
+
+
+@pytest.fixture(scope="module")
+def rearranger() -> Model:
+    session = InferenceSession(devices=[CPU()])
+    return session.init(session.compile(rearrangement_graph(DIMS, TARGET)))
 
 
 def given(tokens: Sequence[int]) -> Row:
@@ -118,6 +126,25 @@ def test_who_comes_while_the_memory_is_lent_has_one_of_his_own(
 
     close(logits, np.concatenate([first, *rest]))
     assert device.n_replays == len(rest)
+
+
+def test_rows_change_places_on_the_device(networks: Networks, device: DeviceModel, rearranger: Model) -> None:
+    """As beams ask for it: the graph does to the cache what NumPy does on the host."""
+    encoded = networks.encode([MEL])
+
+    def logits_after_moving() -> NDArray[np.float32]:
+        decoder = networks.decoder(encoded, FILTERS, 3)
+        for tokens in ((3, 141, 59), (265, 35, 89)):
+            decoder.advance([given([token]) for token in tokens])
+        decoder.rearrange([2, 0, 0])
+        return decoder.advance([given([79])] * 3).fetch_logits()
+
+    by_numpy = logits_after_moving()
+    networks._parts = replace(networks._parts, rearranger=rearranger)
+
+    close(by_numpy, logits_after_moving())
+    assert np.abs(by_numpy[0] - by_numpy[1]).max() > 0.01
+    np.testing.assert_array_equal(by_numpy[1], by_numpy[2])
 
 
 def test_a_batch_is_replayed_too_unless_it_is_large(networks: Networks, device: DeviceModel, logits: NDArray) -> None:
