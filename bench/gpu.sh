@@ -5,8 +5,8 @@
 #   bench/gpu.sh pack [base] [FOLDER]      here: what is needed into FOLDER/part1, part2 … (build/gpu; at most 56 MB
 #                                          each), with the graphs that were compiled here for a GPU
 #   bench/gpu.sh unpack [FOLDER]           there, with all parts in FOLDER: into FOLDER/site
-#   bench/gpu.sh compile [FOLDER]          there: every graph that is not there, all at the same time, minutes;
-#                                          with BFLOAT16=1 those in bfloat16 too
+#   bench/gpu.sh compile [FOLDER]          there: every graph that is not there, all at the same time, minutes; takes
+#                                          Mojo, which pack leaves out; with BFLOAT16=1 those in bfloat16 too
 #   bench/gpu.sh right [FOLDER]            there: the tests marked gpu, and texts and ids against those of the CPU here
 #   bench/gpu.sh fast [FOLDER] [ARGS]      there: speed; ARGS go to bench/gpu.py
 #   bench/gpu.sh profile [FOLDER] [ARGS]   there: which kernels take the time

@@ -101,6 +101,18 @@ def test_what_was_captured_serves_other_windows(networks: Networks, device: Devi
     assert len(device.captured) == N_STEPS
 
 
+def test_what_was_captured_serves_other_texts(networks: Networks, device: DeviceModel, logits: NDArray) -> None:
+    encoded = networks.encode([MEL])
+    other = networks.decoder(encoded, FILTERS)
+    other.advance([given(TOKENS[:2])])
+    for token in TOKENS[:1:-1]:
+        other.advance([given([token])])
+    del other
+
+    close(logits, logits_of(networks.decoder(encoded, FILTERS))[0])
+    assert len(device.captured) == N_STEPS
+
+
 def test_other_filters_of_the_same_size_hold(networks: Networks, device: DeviceModel) -> None:
     encoded = networks.encode([MEL])
     logits_of(networks.decoder(encoded, FILTERS))
@@ -139,8 +151,10 @@ def test_rows_change_places_on_the_device(networks: Networks, device: DeviceMode
         decoder.rearrange([2, 0, 0])
         return decoder.advance([given([79])] * 3).fetch_logits()
 
+    on_the_device = networks._parts
+    networks._parts = replace(on_the_device, steps=None)
     by_numpy = logits_after_moving()
-    networks._parts = replace(networks._parts, rearranger=rearranger)
+    networks._parts = replace(on_the_device, rearranger=rearranger)
 
     close(by_numpy, logits_after_moving())
     assert np.abs(by_numpy[0] - by_numpy[1]).max() > 0.01
