@@ -134,7 +134,7 @@ class SpeechStopped:
 class Partial:
     """The text so far of an utterance still open; each replaces the one before.
 
-    ``stable`` is what two successive hypotheses agree on; ``unstable`` follows it and may change.
+    ``stable`` stays until the utterance is closed; ``unstable`` follows it and may change.
     The text is their plain concatenation.  Times are seconds of audio.
     """
 

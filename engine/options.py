@@ -119,23 +119,26 @@ class StabilityOptions:
         n_agreeing: how many successive hypotheses must agree.
         shown_after_s: seconds of audio there must be behind where a word was heard before it is shown, unless two
             hypotheses agree on it.
-        shown_probability: how sure the model must be of such a word, 0 … 1.
+        shown_probability: how sure the model must be of a word that is shown before it stays, 0 … 1.
         stable_after_s: seconds of audio there must be behind where a word was heard before it stays.
+        stable_probability: how sure the model must be of such a word, 0 … 1; a less probable one stays later.
     """
 
     policy: Literal["agreement", "attention"] = "attention"
     n_agreeing: int = 2
     shown_after_s: float = 0.2
-    shown_probability: float = 0.5
+    shown_probability: float = 0.7
     stable_after_s: float = 0.6
+    stable_probability: float = 0.3
 
     def __post_init__(self) -> None:
         if self.policy not in {"agreement", "attention"}:
             raise ValueError(f"policy must be agreement or attention, got {self.policy}")
         if self.n_agreeing < 2:
             raise ValueError(f"n_agreeing must be at least 2, got {self.n_agreeing}")
-        if not 0 <= self.shown_probability <= 1:
-            raise ValueError(f"shown_probability must be between 0 and 1, got {self.shown_probability}")
+        for name in ("shown_probability", "stable_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
         for name in ("shown_after_s", "stable_after_s"):
             if not 0 <= getattr(self, name) <= 5:
                 raise ValueError(f"{name} must be between 0 and 5, got {getattr(self, name)}")

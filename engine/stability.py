@@ -20,6 +20,8 @@ from engine.options import StabilityOptions
 
 _REWIND_S = 0.3
 """Who looks further back than that for the next word begins to repeat."""
+_UNSURE_FACTOR = 2.0
+"""So many times as long after it was heard, a word that the model is not sure of stays too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,10 @@ class StablePrefix:
         return min(_n_common(one, tokens) for one in self._previous)
 
     def _stable_end(self, words: Sequence[_Word], heard_s: float, n_agreed: int) -> int:
-        heard = _heard(_in_order(words[:-1]), heard_s - self._options.stable_after_s)
-        if self._options.policy == "agreement" or any(word.attended_s is None for word in heard):
+        options = self._options
+        heard = _heard(_in_order(words[:-1]), heard_s - options.stable_after_s)
+        heard = _heard(heard, heard_s - _UNSURE_FACTOR * options.stable_after_s, sure=options.stable_probability)
+        if options.policy == "agreement" or any(word.attended_s is None for word in heard):
             heard = [word for word in heard if word.end <= n_agreed]
         return heard[-1].end if heard else 0
 
@@ -90,8 +94,8 @@ class StablePrefix:
         n_heard = len(_heard(in_order, heard_s - self._options.shown_after_s))
         for i, word in enumerate(in_order):
             is_shown = is_shown and self._shown[i : i + 1] == [word.text]
-            is_sure = i < n_heard and word.probability >= self._options.shown_probability
-            if not (is_shown or is_sure or word.end <= n_agreed):
+            is_sure = word.probability >= self._options.shown_probability
+            if not (is_shown or (is_sure and (i < n_heard or word.end <= n_agreed))):
                 break
             end = word.end
         return end
@@ -124,9 +128,16 @@ def _in_order(words: Sequence[_Word]) -> Iterator[_Word]:
         yield word
 
 
-def _heard(words: Iterable[_Word], before_s: float) -> list[_Word]:
-    """The words up to the first heard after ``before_s``; where nobody knows when that was, all of them."""
-    return list(takewhile(lambda word: word.attended_s is None or word.attended_s <= before_s, words))
+def _heard(words: Iterable[_Word], before_s: float, sure: float = math.inf) -> list[_Word]:
+    """The words up to the first heard after ``before_s``; where nobody knows when that was, all of them.
+
+    A word of probability ``sure`` may have been heard at any time.
+    """
+
+    def is_heard(word: _Word) -> bool:
+        return word.attended_s is None or word.attended_s <= before_s or word.probability >= sure
+
+    return list(takewhile(is_heard, words))
 
 
 def _n_common(one: Sequence[Token], other: Sequence[Token]) -> int:

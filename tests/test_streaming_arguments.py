@@ -32,6 +32,8 @@ def options(*flags: str) -> StreamingOptions:
         (["--n-agreeing", "3"], "stability.n_agreeing", 3),
         (["--stable-after", "0.4"], "stability.stable_after_s", 0.4),
         (["--shown-after", "0.3"], "stability.shown_after_s", 0.3),
+        (["--stable-probability", "0.5"], "stability.stable_probability", 0.5),
+        (["--shown-probability", "0.8"], "stability.shown_probability", 0.8),
     ],
 )
 def test_a_flag_reaches_its_option(flags: list[str], path: str, value: object) -> None:

@@ -59,6 +59,10 @@ def _add_stability(add: Callable[..., argparse.Action]) -> None:
     add("--stable-after", dest="stability_stable_after_s", type=_seconds, metavar="S", help=stable)
     shown = "the same before it is shown (0.2)"
     add("--shown-after", dest="stability_shown_after_s", type=_seconds, metavar="S", help=shown)
+    sure = "how sure the model must be of a word that stays, 0 to 1; others stay after twice as long (0.3)"
+    add("--stable-probability", dest="stability_stable_probability", type=float, metavar="P", help=sure)
+    sure = "how sure it must be of a word that is shown before it stays (0.7)"
+    add("--shown-probability", dest="stability_shown_probability", type=float, metavar="P", help=sure)
 
 
 def with_streaming(given: Mapping[str, Any], usual: StreamingOptions) -> StreamingOptions:

@@ -16,18 +16,23 @@ _LEVELS = {"ui.server": logging.INFO, "engine": logging.INFO, "uvicorn.error": l
 
 @contextmanager
 def logging_to_stderr(*, as_json: bool) -> Iterator[None]:
-    """Send what the server and the engine log in the block to stderr."""
+    """Send what the server and the engine log in the block to stderr, and nowhere else.
+
+    Libraries may give the root logger a handler, as MAX's compiler does: every line would be there twice.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     loggers = [logging.getLogger(name) for name in _LEVELS]
     for logger in loggers:
         logger.setLevel(_LEVELS[logger.name])
         logger.addHandler(handler)
+        logger.propagate = False
     try:
         yield
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
+            logger.propagate = True
 
 
 class JsonFormatter(logging.Formatter):

@@ -66,8 +66,8 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
         metavar="OPTION=VALUE,…",
         help="an option of streams, as step_s or gate.hangover_ms: a run for each value, or each combination of them",
     )
-    blocks = "virtual clock: the microphone gives so much sound at a time, 20 to 100 (100)"
-    streaming.add_argument("--block-ms", type=_block_ms, default=100, metavar="MS", help=blocks)
+    blocks = "virtual clock: the microphone gives so much sound at a time, 20 to 100 (20, as ours does)"
+    streaming.add_argument("--block-ms", type=_block_ms, default=20, metavar="MS", help=blocks)
     streaming.add_argument(
         "--audio", type=Path, default=audio, metavar="FOLDER", help="has manifest.csv; else the sample is heard"
     )
