@@ -82,13 +82,14 @@ async def running_server(
     tls: tuple[Path, Path] | tuple[None, None] = (None, None),
     detector: Callable[[], VoiceDetector] = LoudnessDetector,
     defaults: StreamingOptions | None = None,
+    languages: tuple[str, ...] = ("en",),
 ) -> AsyncIterator[Running]:
     """Serve in the block."""
     limits = limits or Limits()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(service, "WebRtcDetector", detector)
         async with ModelService(model or ReadingModel()) as running:
-            server = SpeechServer(running, ModelInfo("reading", ("en",)), limits, defaults or StreamingOptions())
+            server = SpeechServer(running, ModelInfo("reading", languages), limits, defaults or StreamingOptions())
             bound = listening_socket("127.0.0.1", 0)
             transport = Transport(message_bytes=limits.message_bytes, ping_s=ping_s, tls_cert=tls[0], tls_key=tls[1])
             access = Access(tokens, origins, time.monotonic)

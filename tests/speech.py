@@ -35,3 +35,12 @@ def mulaw(samples: NDArray[np.int16]) -> bytes:
     exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
     codes = (samples < 0) * 0x80 | exponent << 4 | magnitude >> (exponent + 3) & 15
     return (~codes).astype(np.uint8).tobytes()
+
+
+def alaw(samples: NDArray[np.int16]) -> bytes:
+    """G.711 A-law, as ITU-T G.191's alaw_compress has it."""
+    magnitude = np.where(samples < 0, ~samples.astype(np.int32), samples) >> 4
+    exponent = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 4, 0)
+    mantissa = magnitude >> exponent & 15
+    codes = np.where(exponent > 0, (exponent + 1) << 4 | mantissa, magnitude)
+    return ((codes | (samples >= 0) * 0x80) ^ 0x55).astype(np.uint8).tobytes()

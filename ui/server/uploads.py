@@ -75,15 +75,21 @@ async def uploaded(request: Request, limits: Limits) -> AsyncIterator[Upload]:
 
 def _bounded(receive: Receive, limits: Limits) -> Receive:
     """Return ``receive`` with an end to how much may come, and to how long it may be waited for."""
-    n_bytes = 0
+    n_bytes, now_s = 0, asyncio.get_running_loop().time
+    deadline_s = now_s() + limits.session_s
 
     async def receive_bounded() -> Message:
         nonlocal n_bytes
+        left_s = deadline_s - now_s()
         try:
-            async with asyncio.timeout(limits.idle_s):
+            async with asyncio.timeout(min(limits.idle_s, left_s)):
                 message = await receive()
         except TimeoutError as error:
-            raise UploadError(408, f"nothing came for {limits.idle_s:g} s: send the recording again") from error
+            if left_s <= limits.idle_s:
+                reason = f"it is still not whole after {limits.session_s:g} s: send it faster, or compressed"
+            else:
+                reason = f"nothing came for {limits.idle_s:g} s: send the recording again"
+            raise UploadError(408, reason) from error
         n_bytes += len(message.get("body", b""))
         _check_size(n_bytes, limits)
         return message
