@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -25,10 +26,11 @@ from engine.hypotheses import HypothesisMaker
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
 from engine.model_names import resolve_model
 from engine.networks import Networks, n_load_steps
-from engine.options import DEFAULT_DECODING, DecodingOptions
+from engine.options import DEFAULT_DECODING, SHORT_CONTEXT, DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
 from engine.recognition import Recognized, Recognizer, likely_language
 from engine.tasks import Window
+from engine.timers import lazy_timers
 from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
 from stream.audio import SAMPLE_RATE
@@ -82,7 +84,7 @@ class WhisperModel:
             which: the name of a model, its id on the hub, or a path: see ``resolve_model``.
             device: "auto", "cpu" or "gpu".
             options: what will be asked of it; what it cannot do is refused before any heavy work.
-            is_live: whether partials will be asked for, which want to know where the model looked.
+            is_live: whether partials will be asked for, which want to know where the model looked, and soon.
             offline: download nothing.
             on_progress: told of each stage as it begins, on the calling thread.
             timings: told of each stage of loading and decoding.
@@ -104,7 +106,19 @@ class WhisperModel:
         ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
         networks = Networks(checkpoint, ids, compute, on_progress, alignment=alignment, timings=timings)
         recognizer = Recognizer(networks, tokenizer, TokenFilters(checkpoint, tokenizer), timings)
-        return cls(Path(which).name, compute.name, recognizer, timings)
+        model = cls(Path(which).name, compute.name, recognizer, timings)
+        if is_live:
+            model.warm_up()
+        return model
+
+    def warm_up(self) -> None:
+        """Decode a second of silence: the first pass takes longer than the others, and begins a thread of MAX.
+
+        On the CPU that thread is made a lazy one (``engine.timers``); on a GPU it may be waited for.
+        """
+        with lazy_timers() if self.device_name == "CPU" else nullcontext():
+            silence = np.zeros(SAMPLE_RATE, np.int16)
+            self.decode([DecodeJob(0, silence, 0, is_final=False, context_s=SHORT_CONTEXT.shortest_s)])
 
     @property
     def languages(self) -> tuple[str, ...]:

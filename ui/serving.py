@@ -9,17 +9,13 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from engine.events import DecodeJob
 from engine.options import StreamingOptions
 from engine.service import ModelService, SpeechModel
-from engine.timers import lazy_timers
 from engine.timings import Timings
-from stream.audio import SAMPLE_RATE
-from stream.raw import AudioFormat, RawDecoder
 from ui import commands
 from ui.captions import stop_on_signals
 from ui.decoding_arguments import streaming_options
@@ -132,7 +128,7 @@ async def _serve(setup: _Setup, ports: _Ports, load: Callable[[], ServedModel]) 
     stop, room = asyncio.Event(), WaitingRoom()
     with stop_on_signals(stop):
         async with served(room, ports.web, setup.transport):
-            model = await _unless(stop, _in_thread(lambda: _warmed_up(load())))
+            model = await _unless(stop, _in_thread(load))
             if model is None:
                 return
             async with ModelService(model, batch_size=setup.batch_size) as service:
@@ -161,15 +157,6 @@ def _announce(model: ServedModel, bound: socket.socket, setup: _Setup) -> None:
     scheme = "https" if setup.transport.tls_cert else "http"
     name = f"[{host}]" if ":" in host else host
     _log.info("serving %s on %s at %s://%s:%d", model.name, model.device_name, scheme, name, port)
-
-
-def _warmed_up(model: ServedModel) -> ServedModel:
-    """Let the model decode a second of silence: its first pass takes longer than the others."""
-    silence = RawDecoder(AudioFormat()).decode(bytes(2 * SAMPLE_RATE))
-    # On a GPU that thread of MAX may be waited for.
-    with lazy_timers() if model.device_name == "CPU" else nullcontext():
-        model.decode([DecodeJob(1, silence, 0, is_final=True)])
-    return model
 
 
 async def _unless(stop: asyncio.Event, work: Awaitable[Result]) -> Result | None:

@@ -42,7 +42,8 @@ def bench_streaming(arguments: argparse.Namespace) -> int:
         return EXIT_FAILED
     runs += _peers_runs(arguments, sets, notes)
     notes += [
-        f"max-whisper is {our_version()}, {arguments.model}, blocks of {arguments.block_ms} ms by the virtual clock, 100 by the wall's",
+        f"max-whisper is {our_version()}, {arguments.model}",
+        f"blocks of {arguments.block_ms} ms by the virtual clock, of 100 by the wall's",
         *told_times(sets),
     ]
     print_results(tables_of(runs), [*notes, *(f"{run.label}: {note}" for run in runs for note in run.notes)])

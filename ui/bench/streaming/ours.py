@@ -11,14 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from engine.events import DecodeJob, Final, Hypothesis, TimedEvent
 from engine.model import WhisperModel
 from engine.options import FOR_RECORDINGS, DecodingOptions
 from engine.pipeline import transcribe
 from engine.transcriber import Transcriber
-from stream.audio import SAMPLE_RATE, n_samples
+from stream.audio import n_samples
 from stream.detector import WebRtcDetector
 from stream.file import FileSource
 from ui.bench.peers.answering import peak_mib, serve
@@ -69,7 +67,6 @@ class MaxWhisper:
             options=DecodingOptions(words=settings["words"]),
             is_live=True,
         )
-        self._model.decode_window(np.zeros(SAMPLE_RATE, np.int16))  # the first time is slower than any other
 
     def stream(self, path: str, setting: dict[str, str], clock: str, block_ms: int) -> dict[str, Any]:
         """Return the trace of a recording as it came live, see ``ui.bench.streaming``; clock is "virtual" or "wall"."""
