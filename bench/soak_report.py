@@ -18,7 +18,7 @@ from ui.bench.results import print_results
 _WINDOW_S = 300.0
 _GROWTH = 1.05
 """From the middle of the soak to its end.  MAX's own store of memory grows until it has met the largest batch, for
-a quarter of an hour; a leak goes on."""
+25 minutes of the hour that was measured; a leak goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 import asyncio
 import csv
 from pathlib import Path
+from typing import Literal
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,18 +31,11 @@ def read_clip(path: Path) -> NDArray[np.int16]:
     return np.concatenate(asyncio.run(read()))
 
 
-def mulaw(samples: NDArray[np.int16]) -> bytes:
-    """G.711 µ-law, as ITU-T G.191's ulaw_compress has it."""
-    magnitude = np.minimum(np.abs(samples.astype(np.int32)) + 132, 32_767)
-    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
-    codes = (samples < 0) * 0x80 | exponent << 4 | magnitude >> (exponent + 3) & 15
-    return (~codes).astype(np.uint8).tobytes()
-
-
-def alaw(samples: NDArray[np.int16]) -> bytes:
-    """G.711 A-law, as ITU-T G.191's alaw_compress has it."""
-    magnitude = np.where(samples < 0, ~samples.astype(np.int32), samples) >> 4
-    exponent = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 4, 0)
-    mantissa = magnitude >> exponent & 15
-    codes = np.where(exponent > 0, (exponent + 1) << 4 | mantissa, magnitude)
-    return ((codes | (samples >= 0) * 0x80) ^ 0x55).astype(np.uint8).tobytes()
+def companded(samples: NDArray[np.int16], law: Literal["mulaw", "alaw"]) -> bytes:
+    """G.711 of int16 (n_samples,) at 8 kHz, by FFmpeg's encoder."""
+    encoder = av.CodecContext.create(f"pcm_{law}", "w")
+    assert isinstance(encoder, av.AudioCodecContext)
+    encoder.sample_rate, encoder.layout, encoder.format = 8_000, "mono", "s16"
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), "s16", "mono")
+    frame.sample_rate = 8_000
+    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))

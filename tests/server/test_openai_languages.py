@@ -47,4 +47,7 @@ def test_german_is_heard_and_translated(base_model: WhisperModel, audio_folder: 
 def test_a_language_may_be_told(base_model: WhisperModel, audio_folder: Path) -> None:
     clip = audio_folder / "short" / "fr_read_picovoice-cheetah.flac"
 
-    assert "french" == asked(clip, base_model, "transcriptions", response_format="verbose_json", language="fr").language
+    def language(**told: str) -> str:
+        return asked(clip, base_model, "transcriptions", response_format="verbose_json", **told).language
+
+    assert ("french", "french", "german") == (language(), language(language="fr"), language(language="de"))

@@ -19,7 +19,7 @@ from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.types import ListenV1Results
 from fakes_server import IN_ONE_PIECE, Running, running_server
-from speech import SAID, mulaw, read_clip
+from speech import SAID, companded, read_clip
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
@@ -90,7 +90,7 @@ def test_deepgram_s_client_hears_every_word_with_its_time(model: Any, sound: byt
 
 
 def test_deepgram_s_client_may_speak_as_a_telephone(model: Any, sound: bytes) -> None:
-    telephone = mulaw(np.frombuffer(sound, "<i2")[::2])  # there is little above 4 kHz in this recording
+    telephone = companded(np.frombuffer(sound, "<i2")[::2], "mulaw")  # there is little above 4 kHz in this recording
 
     async def talk() -> list[ListenV1Results]:
         async with running_server(model, detector=WebRtcDetector, defaults=IN_ONE_PIECE) as running:
