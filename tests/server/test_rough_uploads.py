@@ -59,7 +59,8 @@ def test_too_large_a_file_is_not_read(length: str, parts: Iterable[bytes]) -> No
     ids=["stops coming", "never ends"],
 )
 def test_an_upload_is_not_waited_for_without_end(limits: Limits, parts: Iterable[bytes], message: str) -> None:
-    answer = asyncio.run(uploaded_by_hand(limits, CHUNKED, parts, every_s=0.02))
+    upload = uploaded_by_hand(limits, CHUNKED, parts, every_s=0.02)  # the parts would come for 20 s
+    answer = asyncio.run(asyncio.wait_for(upload, 10))
     error = json.loads(answer.body)["error"]
 
     assert (408, "timeout") == (answer.status, error["code"])
