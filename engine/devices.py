@@ -102,8 +102,9 @@ def _starts(arrays: Sequence[NDArray[np.generic]]) -> list[int]:
 
 
 def _cpu() -> Compute:
-    target = Target(DeviceRef.CPU(), DType.float32, cross_dtype=DType.float16)
-    return Compute(CPU(), target, "CPU", _cpu_identity())
+    identity = _cpu_identity()
+    target = Target(DeviceRef.CPU(), DType.float32, cross_dtype=DType.float16, is_int16=_multiplies_int16(identity))
+    return Compute(CPU(), target, "CPU", identity)
 
 
 def _gpu() -> Compute:
@@ -112,6 +113,11 @@ def _gpu() -> Compute:
     # docs/decisions/0018-gpu.md: nearer to the CPU's texts than bfloat16, for which MAX's attention alone is made.
     target = Target(DeviceRef.GPU(), DType.float16, cross_dtype=DType.bfloat16)
     return Compute(device, target, device.model_name or device.label, identity)
+
+
+def _multiplies_int16(identity: str) -> bool:
+    """Whether the processor has the instruction that engine/kernels/int16.mojo is written for."""
+    return not {"avx512_vnni", "avx_vnni"}.isdisjoint(identity.split())
 
 
 def _cpu_identity() -> str:

@@ -134,6 +134,7 @@ def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Gra
         self_kv = [x.buffer for x in graph.inputs[-2 * n_layer :]]
         scope = Scope(target) / "decoder"
         embedding = scope.weight("token_embedding", dims.n_vocab, dims.n_text_state)
+        matrix = scope.matrix("token_embedding", dims.n_vocab, dims.n_text_state) if target.is_int16 else embedding
         places = scope.weight("positions", dims.n_text_ctx, dims.n_text_state)
         x = ops.cast(ops.gather(embedding, tokens, axis=0), target.dtype)
         x = x + ops.cast(ops.gather(places, positions, axis=0), target.dtype)
@@ -143,7 +144,7 @@ def decoder_graph(dims: ModelDimensions, target: Target, ids: SpecialIds) -> Gra
             x = decoder_layer(scope / "layers" / i, x, masks, n_past, kv, dims)
         x = ops.gather_nd(x, ops.unsqueeze(sampled, -1), batch_dims=1)
         x = layer_norm(scope / "norm", x, dims.n_text_state)
-        logits = ops.cast(multiply(target, x, embedding), DType.float32)
+        logits = ops.cast(multiply(target, x, matrix), DType.float32)
         allowed = logits + ops.gather(filters, filter_rows, axis=0)
         graph.output(*most_probable(allowed, times, ids), log_probability(logits, ids.no_speech), logits)
     return graph

@@ -13,6 +13,8 @@ from pathlib import Path
 from max.dtype import DType
 from max.graph import DeviceRef, Graph, TensorType, TensorValue, Weight, ops
 
+from engine.int16 import INTEGERS, SCALES, int16_shape
+
 LAYER_NORM_EPSILON = 1e-5
 _KERNELS = Path(__file__).with_name("kernels")
 """Our own, in Mojo, for CPUs."""
@@ -29,12 +31,14 @@ class Target:
             them (docs/decisions/0008-kernel-for-few-rows.md).  None where MAX multiplies them all.
         cross_dtype: of the cross KV between the networks: each step of the decoder waits for all of it to be read.
             None for that of the activations.
+        is_int16: whether our own kernels multiply 16-bit integers (docs/decisions/0019-sixteen-bit-integers.md).
     """
 
     device: DeviceRef
     dtype: DType
     matrix_dtype: DType | None = None
     cross_dtype: DType | None = None
+    is_int16: bool = False
 
     def dtype_of(self, n_dimensions: int) -> DType:
         """Return the element type of a weight: matrices may have one of their own."""
@@ -56,6 +60,15 @@ class Target:
         return [] if self.is_gpu else [_KERNELS]
 
 
+@dataclass(frozen=True, slots=True)
+class Int16Matrix:
+    """A matrix (n_out, n_in) as ``engine.int16.quantised`` returns it."""
+
+    integers: TensorValue
+    scales: TensorValue
+    n_out: int
+
+
 class Scope:
     """A place in the checkpoint's tree of names; ``scope / "mlp"`` goes one down."""
 
@@ -69,17 +82,31 @@ class Scope:
 
     def weight(self, name: str, *shape: int) -> TensorValue:
         """Declare weight ``name`` of this scope in the graph under construction."""
-        dtype = self.target.dtype_of(len(shape))
+        return self._declare(name, self.target.dtype_of(len(shape)), shape)
+
+    def matrix(self, name: str, n_out: int, n_in: int) -> TensorValue | Int16Matrix:
+        """Declare weight ``name`` to multiply with: where the target wants it, as ``engine.int16`` makes it."""
+        if not self.target.is_int16:
+            return self.weight(name, n_out, n_in)
+        shape = int16_shape(n_out, n_in)
+        integers = self._declare(f"{name}{INTEGERS}", DType.int16, shape)
+        return Int16Matrix(integers, self._declare(f"{name}{SCALES}", DType.float32, (shape[0] * shape[2],)), n_out)
+
+    def _declare(self, name: str, dtype: DType, shape: tuple[int, ...]) -> TensorValue:
         return Graph.current.add_weight(Weight(self._prefix + name, dtype, shape, self.target.device))
 
 
 def linear(scope: Scope, x: TensorValue, n_in: int, n_out: int) -> TensorValue:
-    """x (…, n_in) → (…, n_out), with bias."""
-    return multiply(scope.target, x, scope.weight("weight", n_out, n_in)) + scope.weight("bias", n_out)
+    """x (batch, n, n_in) → (batch, n, n_out), with bias."""
+    return multiply(scope.target, x, scope.matrix("weight", n_out, n_in)) + scope.weight("bias", n_out)
 
 
-def multiply(target: Target, x: TensorValue, matrix: TensorValue) -> TensorValue:
-    """x (…, n_in) times the transpose of ``matrix`` (n_out, n_in) → (…, n_out)."""
+def multiply(target: Target, x: TensorValue, matrix: TensorValue | Int16Matrix) -> TensorValue:
+    """x (batch, n, n_in) times the transpose of ``matrix`` (n_out, n_in) → (batch, n, n_out)."""
+    if isinstance(matrix, Int16Matrix):
+        product = TensorType(target.dtype, [*x.shape[:-1], matrix.n_out], target.device)
+        inputs = [x, matrix.integers, matrix.scales]
+        return ops.custom("max_whisper.linear_int16", target.device, inputs, [product])[0].tensor
     if target.matrix_dtype is None:
         return x @ ops.transpose(matrix, 0, 1)
     n_out, n_in = matrix.shape
@@ -172,6 +199,8 @@ def self_attention(target: Target, qkv: TensorValue, n_head: int) -> TensorValue
         query, key, value = (split_heads(part, n_head) for part in ops.split(qkv, [n_state] * 3, axis=-1))
         return attention(target, query, key, value)
     mixed = TensorType(target.dtype, [batch, n, n_state], target.device)
+    if target.is_int16:
+        return ops.custom("max_whisper.attend_to_all_int16", target.device, [qkv], [mixed])[0].tensor
     parameters = {"d_head": n_state // n_head}
     (mixed,) = ops.custom("max_whisper.attend_to_all", target.device, [qkv], [mixed], parameters=parameters)
     return mixed.tensor

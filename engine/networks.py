@@ -25,6 +25,7 @@ from engine.config import ModelDimensions
 from engine.devices import Compute
 from engine.encoded import EncodedAudio, join
 from engine.graph import SpecialIds, decoder_graph, encoder_graph
+from engine.int16 import INTEGERS, SCALES, quantised
 from engine.layers import Target
 from engine.progress import LoadProgress, OnProgress
 from engine.rearrangement_graph import rearrangement_graph
@@ -68,10 +69,10 @@ class Networks:
         dims = self.dims
         for_encoder, for_decoder = _weights_by_network(checkpoint.weights)
         target = compute.target
-        weights = {name: _to_device(value, compute.target.dtype, compute) for name, value in for_encoder.items()}
+        weights = _placed(for_encoder, target, compute)
         self._encoder = loader.load("encoder", lambda: encoder_graph(dims, target), target, weights)
         few_rows = _with_kernel(target, for_decoder)
-        weights = {name: _to_device(v, few_rows.dtype_of(v.ndim), compute) for name, v in for_decoder.items()}
+        weights = _placed(for_decoder, few_rows, compute)
         self._decoder = loader.load("decoder", lambda: decoder_graph(dims, few_rows, ids), few_rows, weights)
         self._heads = checkpoint.alignment_heads or _usual_heads(self.dims)
         self._aligner = None
@@ -240,7 +241,7 @@ def artifact_keys(dims: ModelDimensions, heads: tuple[tuple[int, int], ...], com
 
 
 def _key(name: str, dims: ModelDimensions, compute: Compute, target: Target) -> tuple[str, ...]:
-    types = f"{target.dtype} {target.matrix_dtype} {target.cross_kv_dtype}"
+    types = f"{target.dtype} {target.matrix_dtype} {target.cross_kv_dtype} {target.is_int16}"
     return name, repr(dims), compute.identity, types
 
 
@@ -278,6 +279,19 @@ def _is_half(values: Weight) -> bool:
         return True
     with np.errstate(over="ignore"):
         return np.array_equal(values.astype(np.float16), values)
+
+
+def _placed(weights: Weights, target: Target, compute: Compute) -> dict[str, Buffer]:
+    placed = {}
+    for name, value in weights.items():
+        is_matrix = name.endswith(".weight") and value.ndim > 1
+        if target.is_int16 and (is_matrix or name.endswith(".token_embedding")):
+            matrix = value if value.ndim == 2 else value.transpose(0, 2, 1).reshape(len(value), -1)
+            integers, scales = quantised(matrix)
+            placed |= {name + INTEGERS: Buffer.from_numpy(integers), name + SCALES: Buffer.from_numpy(scales)}
+        if not (target.is_int16 and is_matrix):
+            placed[name] = _to_device(value, target.dtype_of(value.ndim), compute)
+    return placed
 
 
 def _to_device(values: Weight, dtype: DType, compute: Compute) -> Buffer:

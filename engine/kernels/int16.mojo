@@ -1,0 +1,86 @@
+"""Products of rows of 16-bit integers, on CPUs that have an instruction for them.
+
+One such instruction (vpdpwssd, of AVX-512 VNNI and AVX-VNNI) multiplies twice as many numbers as one for float32, and
+adds them up without rounding.  Numbers become integers a row at a time, with a scale as fine as may be: no sum can
+leave 32 bits, because no dot product is larger than the product of the two lengths (Cauchy and Schwarz).  Rounding
+costs as much as float16 does, a tenth of what bfloat16 does.  docs/decisions/0019-sixteen-bit-integers.md
+"""
+
+from std.math import sqrt
+from std.memory import bitcast
+from std.sys.info import simd_width_of
+from std.sys.intrinsics import llvm_intrinsic
+
+comptime WIDTH = simd_width_of[DType.float32]()
+comptime Vector = SIMD[DType.float32, WIDTH]
+comptime Sums = SIMD[DType.int32, WIDTH]
+comptime Pairs = SIMD[DType.int16, 2 * WIDTH]
+comptime ROWS = 6
+comptime VECTORS = 2 if WIDTH == 8 else 4
+comptime COLUMNS = VECTORS * WIDTH
+"""A tile of a product: so many rows of so many columns fill the registers, of which AVX2 has half as many."""
+comptime PANEL = 64
+"""Columns that lie together, two numbers of each after another; engine/int16.py lays out weights so."""
+comptime LONGEST = Float32(46000)
+"""The length to which rows are scaled: its square is below 2**31, with room for the rounding of 100,000 numbers."""
+comptime LARGEST = Float32(32767)
+comptime TINY = Float32(1.2e-38)
+
+
+@always_inline
+def add_products(sums: Sums, a: Pairs, b: Pairs) -> Sums:
+    """Add to each sum the two products of its pair of ``a`` and of ``b``."""
+    comptime if WIDTH == 16:
+        return llvm_intrinsic["llvm.x86.avx512.vpdpwssd.512", Sums](sums, a, b)
+    else:
+        comptime assert WIDTH == 8, "products of 16-bit integers want vectors of 256 or 512 bits"
+        return llvm_intrinsic["llvm.x86.avx512.vpdpwssd.256", Sums](sums, a, b)
+
+
+@always_inline
+def products[n_rows: Int](
+    rows: UnsafePointer[Int16, _], stride: Int, columns: UnsafePointer[Int16, _], depth: Int
+) -> Array[Sums, n_rows * VECTORS]:
+    """Multiply each of n_rows rows of ``depth`` numbers with each of COLUMNS columns of a panel, all sums in
+    registers; ``depth`` and ``stride`` are even."""
+    var sums = Array[Sums, n_rows * VECTORS](fill=0)
+    var pairs = rows.bitcast[Int32]()
+    for k in range(depth // 2):
+        var column = Array[Pairs, VECTORS](fill=0)
+        comptime for v in range(VECTORS):
+            column[v] = columns.unsafe_load[width = 2 * WIDTH](2 * (k * PANEL + v * WIDTH))
+        comptime for r in range(n_rows):
+            var pair = bitcast[DType.int16, 2 * WIDTH](Sums(pairs[r * (stride // 2) + k]))
+            comptime for v in range(VECTORS):
+                comptime i = r * VECTORS + v
+                sums[i] = add_products(sums[i], pair, column[v])
+    return sums^
+
+
+@always_inline
+def finest_scales(squares: Vector, largest: Vector) -> Vector:
+    """What the integers for numbers of these sums of squares are to be multiplied with.  Zeros may have any scale."""
+    return max(sqrt(squares) * (1 / LONGEST), largest * (1 / LARGEST)) + TINY
+
+
+@always_inline
+def integers(numbers: Vector, shares: Vector) -> SIMD[DType.int16, WIDTH]:
+    """Round numbers times the inverse of their scale."""
+    comptime ROUND = Float32(12582912)
+    """1.5 * 2**23: what is added to it is rounded to whole numbers, which stand in its last bits."""
+    return bitcast[DType.int32, WIDTH](numbers.fma(shares, Vector(ROUND))).cast[DType.int16]()
+
+
+@always_inline
+def quantise(numbers: UnsafePointer[Float32, _], n: Int, row: UnsafePointer[mut=True, Int16, _]) -> Float32:
+    """Turn n numbers, a multiple of WIDTH, into a row of integers, and return its scale."""
+    var squares = Vector(0)
+    var largest = Vector(0)
+    for i in range(0, n, WIDTH):
+        var vector = numbers.unsafe_load[width=WIDTH](i)
+        squares = vector.fma(vector, squares)
+        largest = max(largest, abs(vector))
+    var scale = finest_scales(Vector(squares.reduce_add()), Vector(largest.reduce_max()))
+    for i in range(0, n, WIDTH):
+        row.unsafe_store(i, integers(numbers.unsafe_load[width=WIDTH](i), 1 / scale))
+    return scale[0]
