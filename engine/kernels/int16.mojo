@@ -8,6 +8,7 @@ costs as much as float16 does, a tenth of what bfloat16 does.  docs/decisions/00
 
 from std.math import sqrt
 from std.memory import bitcast
+from std.sys import PrefetchOptions, prefetch
 from std.sys.info import simd_width_of
 from std.sys.intrinsics import llvm_intrinsic
 
@@ -21,6 +22,10 @@ comptime COLUMNS = VECTORS * WIDTH
 """A tile of a product: so many rows of so many columns fill the registers, of which AVX2 has half as many."""
 comptime PANEL = 64
 """Columns that lie together, two numbers of each after another; engine/int16.py lays out weights so."""
+comptime AHEAD = 64 * 2 * PANEL
+"""How far ahead of their turn a panel's numbers, and those of the next one, are called for: with few rows a product
+would wait for the memory, with many it costs nothing."""
+comptime SOON = PrefetchOptions().for_read().high_locality().to_data_cache()
 comptime LONGEST = Float32(46000)
 """The length to which rows are scaled: its square is below 2**31, with room for the rounding of 100,000 numbers."""
 comptime LARGEST = Float32(32767)
@@ -37,24 +42,45 @@ def add_products(sums: Sums, a: Pairs, b: Pairs) -> Sums:
         return llvm_intrinsic["llvm.x86.avx512.vpdpwssd.256", Sums](sums, a, b)
 
 
-@always_inline
-def products[n_rows: Int](
-    rows: UnsafePointer[Int16, _], stride: Int, columns: UnsafePointer[Int16, _], depth: Int
-) -> Array[Sums, n_rows * VECTORS]:
-    """Multiply each of n_rows rows of ``depth`` numbers with each of COLUMNS columns of a panel, all sums in
-    registers; ``depth`` and ``stride`` are even."""
+def tile[n_rows: Int](
+    rows: UnsafePointer[Int16, _],
+    stride: Int,
+    columns: UnsafePointer[Int16, _],
+    depth: Int,
+    output: UnsafePointer[mut=True, Int32, _],
+):
+    """Multiply n_rows rows with COLUMNS columns, all sums in registers."""
     var sums = Array[Sums, n_rows * VECTORS](fill=0)
     var pairs = rows.bitcast[Int32]()
     for k in range(depth // 2):
         var column = Array[Pairs, VECTORS](fill=0)
         comptime for v in range(VECTORS):
-            column[v] = columns.unsafe_load[width = 2 * WIDTH](2 * (k * PANEL + v * WIDTH))
+            var here = columns + 2 * (k * PANEL + v * WIDTH)
+            prefetch[SOON](here + AHEAD)
+            column[v] = here.unsafe_load[width = 2 * WIDTH]()
         comptime for r in range(n_rows):
             var pair = bitcast[DType.int16, 2 * WIDTH](Sums(pairs[r * (stride // 2) + k]))
             comptime for v in range(VECTORS):
                 comptime i = r * VECTORS + v
                 sums[i] = add_products(sums[i], pair, column[v])
-    return sums^
+    comptime for i in range(n_rows * VECTORS):
+        output.unsafe_store(i * WIDTH, sums[i])
+
+
+@always_inline
+def multiply(
+    rows: UnsafePointer[Int16, _],
+    stride: Int,
+    n_rows: Int,
+    columns: UnsafePointer[Int16, _],
+    depth: Int,
+    output: UnsafePointer[mut=True, Int32, _],
+):
+    """Let output (n_rows, COLUMNS) be the dot products of at most ROWS rows of ``depth`` numbers and COLUMNS columns of
+    a panel; ``depth`` and ``stride`` are even."""
+    comptime for n in range(1, ROWS + 1):
+        if n == n_rows:
+            tile[n](rows, stride, columns, depth, output)
 
 
 @always_inline

@@ -14,7 +14,7 @@ from std.memory import alloc
 from std.sys.info import num_physical_cores
 from std.utils import IndexList
 
-from .int16 import COLUMNS, PANEL, ROWS, VECTORS, WIDTH, products, quantise
+from .int16 import COLUMNS, PANEL, ROWS, Sums, VECTORS, WIDTH, multiply, quantise
 
 comptime ROWS_PER_TASK = 96
 """Rows that are quantised before they are multiplied: they stay in the nearer caches."""
@@ -57,6 +57,15 @@ struct LinearInt16:
         var n_parts = 1 if is_tall else min(n_cores, ceildiv(n_out * depth, WEIGHTS_PER_TASK))
         var panels_per_part = ceildiv(n_panels, n_parts)
 
+        @always_inline
+        def store(row: Int, column: Int, sums: Sums, row_scale: Float32) {imm}:
+            var numbers = sums.cast[DType.float32]() * (s.unsafe_load[width=WIDTH](column) * row_scale)
+            if column + WIDTH <= n_out:
+                output._fused_store[width=WIDTH](IndexList[rank](row // n_each, row % n_each, column), numbers)
+            else:
+                for j in range(n_out - column):
+                    output._fused_store[width=1](IndexList[rank](row // n_each, row % n_each, column + j), numbers[j])
+
         def task(i: Int) {imm}:
             var first = (i // n_parts) * rows_per_block
             var n = min(rows_per_block, n_rows - first)
@@ -64,35 +73,17 @@ struct LinearInt16:
             var row_scales = alloc[Float32](rows_per_block, alignment=64)
             for r in range(n):
                 row_scales[r] = quantise(x + (first + r) * depth, depth, quantised + r * depth)
-
-            @always_inline
-            def multiply[n_rows: Int](r: Int, c: Int) {imm}:
-                var columns = w + (c // PANEL) * PANEL * depth + 2 * (c % PANEL)
-                var sums = products[n_rows](quantised + r * depth, depth, columns, depth)
-                comptime for i in range(n_rows):
-                    var row = first + r + i
-                    comptime for v in range(VECTORS):
-                        var column = c + v * WIDTH
-                        var scale = s.unsafe_load[width=WIDTH](column) * row_scales[r + i]
-                        var numbers = sums[i * VECTORS + v].cast[DType.float32]() * scale
-                        if column + WIDTH <= n_out:
-                            output._fused_store[width=WIDTH](IndexList[rank](row // n_each, row % n_each, column), numbers)
-                        else:
-                            comptime for j in range(WIDTH):
-                                if column + j < n_out:
-                                    output._fused_store[width=1](
-                                        IndexList[rank](row // n_each, row % n_each, column + j), numbers[j]
-                                    )
-
+            var sums = alloc[Int32](ROWS * COLUMNS, alignment=64)
             var last = min((i % n_parts + 1) * panels_per_part * PANEL, n_panels * PANEL)
             for c in range((i % n_parts) * panels_per_part * PANEL, last, COLUMNS):
-                var r = 0
-                while r + ROWS <= n:
-                    multiply[ROWS](r, c)
-                    r += ROWS
-                while r < n:
-                    multiply[1](r, c)
-                    r += 1
+                var columns = w + (c // PANEL) * PANEL * depth + 2 * (c % PANEL)
+                for r in range(0, n, ROWS):
+                    multiply(quantised + r * depth, depth, min(ROWS, n - r), columns, depth, sums)
+                    for i in range(min(ROWS, n - r)):
+                        comptime for v in range(VECTORS):
+                            var sum = sums.unsafe_load[width=WIDTH](i * COLUMNS + v * WIDTH)
+                            store(first + r + i, c + v * WIDTH, sum, row_scales[r + i])
+            sums.free()
             quantised.free()
             row_scales.free()
 

@@ -12,7 +12,7 @@ from std.math import ceildiv, iota, sqrt
 from std.memory import alloc
 from std.sys.info import num_physical_cores
 
-from .int16 import COLUMNS, PANEL, ROWS, VECTORS, Vector, WIDTH, finest_scales, integers, products, quantise
+from .int16 import COLUMNS, PANEL, ROWS, VECTORS, Vector, WIDTH, finest_scales, integers, multiply, quantise
 from .self_attention import LOG2_E, power_of_two
 
 comptime PARTS = PANEL // WIDTH
@@ -87,9 +87,10 @@ def powers_of_two(
 
 
 @always_inline
-def attend[n_rows: Int](
+def attend(
     queries: UnsafePointer[Float32, _],
     stride: Int,
+    n_rows: Int,
     keys: UnsafePointer[Int16, _],
     key_scales: UnsafePointer[Float32, _],
     values: UnsafePointer[Int16, _],
@@ -97,35 +98,36 @@ def attend[n_rows: Int](
     n: Int,
     scores: UnsafePointer[mut=True, Float32, _],
     rows: UnsafePointer[mut=True, Int16, _],
+    sums: UnsafePointer[mut=True, Int32, _],
     output: UnsafePointer[mut=True, Float32, _],
     output_stride: Int,
 ):
-    """Let n_rows queries attend to n keys; ``scores`` and ``rows`` are room for n_rows whole panels."""
+    """Let n_rows queries, at most ROWS, attend to n keys; ``scores`` and ``rows`` are room for as many whole panels,
+    ``sums`` for a tile."""
     var n_padded = ceildiv(n, PANEL) * PANEL
-    var scales = Array[Float32, n_rows](fill=LOG2_E / sqrt(Float32(PANEL)))
-    var largest = Array[Vector, n_rows](fill=Vector(Float32.MIN))
-    comptime for r in range(n_rows):
+    var scales = Array[Float32, ROWS](fill=LOG2_E / sqrt(Float32(PANEL)))
+    var largest = Array[Vector, ROWS](fill=Vector(Float32.MIN))
+    for r in range(n_rows):
         scales[r] *= quantise(queries + r * stride, PANEL, rows + r * PANEL)
     for j in range(0, n_padded, COLUMNS):
-        var panel = keys + (j // PANEL) * PANEL * PANEL + 2 * (j % PANEL)
-        var sums = products[n_rows](rows, PANEL, panel, PANEL)
+        multiply(rows, PANEL, n_rows, keys + j // PANEL * PANEL * PANEL + 2 * (j % PANEL), PANEL, sums)
         comptime for v in range(VECTORS):
-            var is_key = (iota[DType.int32, WIDTH](Int32(j + v * WIDTH))).lt(Int32(n))
+            var is_key = iota[DType.int32, WIDTH](Int32(j + v * WIDTH)).lt(Int32(n))
             var key_scale = key_scales.unsafe_load[width=WIDTH](j + v * WIDTH)
-            comptime for r in range(n_rows):
-                var score = sums[r * VECTORS + v].cast[DType.float32]() * (key_scale * scales[r])
-                score = is_key.select(score, Vector(Float32.MIN))
+            for r in range(n_rows):
+                var sum = sums.unsafe_load[width=WIDTH](r * COLUMNS + v * WIDTH).cast[DType.float32]()
+                var score = is_key.select(sum * (key_scale * scales[r]), Vector(Float32.MIN))
                 largest[r] = max(largest[r], score)
                 scores.unsafe_store(r * n_padded + j + v * WIDTH, score)
-    comptime for r in range(n_rows):
+    for r in range(n_rows):
         scales[r] = powers_of_two(scores + r * n_padded, n_padded, largest[r].reduce_max(), rows + r * n_padded)
     for c in range(0, PANEL, COLUMNS):
-        var sums = products[n_rows](rows, n_padded, values + 2 * c, n + n % 2)
+        multiply(rows, n_padded, n_rows, values + 2 * c, n + n % 2, sums)
         comptime for v in range(VECTORS):
             var value_scale = value_scales.unsafe_load[width=WIDTH](c + v * WIDTH)
-            comptime for r in range(n_rows):
-                var mixed = sums[r * VECTORS + v].cast[DType.float32]() * (value_scale * scales[r])
-                output.unsafe_store(r * output_stride + c + v * WIDTH, mixed)
+            for r in range(n_rows):
+                var sum = sums.unsafe_load[width=WIDTH](r * COLUMNS + v * WIDTH).cast[DType.float32]()
+                output.unsafe_store(r * output_stride + c + v * WIDTH, sum * (value_scale * scales[r]))
 
 
 @extensibility.register("max_whisper.attend_to_all_int16")
@@ -165,26 +167,20 @@ struct AttendToAllInt16:
             var scales = alloc[Float32](n_padded + PANEL, alignment=64)
             var scores = alloc[Float32](n_padded * ROWS, alignment=64)
             var rows = alloc[Int16](n_padded * ROWS, alignment=64)
+            var sums = alloc[Int32](ROWS * COLUMNS, alignment=64)
             lay_out_keys(queries + n_state, 3 * n_state, n, keys, scales + PANEL)
             lay_out_values(queries + 2 * n_state, 3 * n_state, n, values, scales)
 
-            @always_inline
-            def attend_from[n_rows: Int](row: Int) {imm}:
-                attend[n_rows](
-                    queries + row * 3 * n_state, 3 * n_state, keys, scales + PANEL, values, scales, n, scores, rows,
-                    out + row * n_state, n_state,
+            for r in range(first, last, ROWS):
+                attend(
+                    queries + r * 3 * n_state, 3 * n_state, min(ROWS, last - r), keys, scales + PANEL, values, scales, n,
+                    scores, rows, sums, out + r * n_state, n_state,
                 )
-
-            while first + ROWS <= last:
-                attend_from[ROWS](first)
-                first += ROWS
-            while first < last:
-                attend_from[1](first)
-                first += 1
             keys.free()
             values.free()
             scales.free()
             scores.free()
             rows.free()
+            sums.free()
 
         sync_parallelize(task, n_windows * n_head * tasks_per_head)
