@@ -16,6 +16,7 @@ _PANEL = 64
 """Rows that lie together, two numbers of each after another."""
 _LONGEST = 46_000.0
 _LARGEST = 32_767.0
+_SMALLEST = 1e-21
 
 
 def int16_shape(n_out: int, n_in: int) -> tuple[int, int, int, int]:
@@ -48,8 +49,7 @@ def quantised(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int16], NDArray[
 def _finest_scales(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))
-    # Zeros may have any scale but zero.
-    scales: NDArray[np.float32] = np.maximum(lengths / _LONGEST, largest / _LARGEST) + np.finfo(np.float32).tiny
+    scales: NDArray[np.float32] = np.maximum(np.maximum(lengths / _LONGEST, largest / _LARGEST), np.float32(_SMALLEST))
     return scales
 
 

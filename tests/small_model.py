@@ -58,7 +58,7 @@ FILTERS[Filter.TIME, : IDS.first_timestamp] = -np.inf
 
 def small_networks() -> Networks:
     checkpoint, compute = Checkpoint(DIMS, WEIGHTS, (), (), (), ()), choose_compute("cpu")
-    exact = replace(compute, target=replace(compute.target, cross_dtype=DType.float32))
+    exact = replace(compute, target=replace(compute.target, cross_dtype=DType.float32, is_int16=False))
     return Networks(checkpoint, IDS, exact, say_nothing)
 
 

@@ -24,6 +24,8 @@ TOKENS = [50258, 50259, 50359, 50363, 400, 370, 452, 7177]
 PASSES = (4, 1, 3)
 """A prompt, a token, a draft."""
 N_WINDOWS = 2
+TOLERANCE = 1e-3
+"""What 16-bit integers may cost; where the processor has no products of them, it is below 1e-5."""
 
 
 @pytest.mark.parametrize("size", N_PARAMETERS)
@@ -101,14 +103,14 @@ def computed(dims: ModelDimensions, weights: dict[str, NDArray], mels: NDArray) 
 
 @pytest.mark.max
 def test_its_encoder_is_numpys(sample: Sample) -> None:
-    assert relative_error(*sample.features) < 1e-5
+    assert relative_error(*sample.features) < TOLERANCE
 
 
 @pytest.mark.max
 def test_its_decoder_is_numpys(sample: Sample) -> None:
     truth, logits = sample.logits
 
-    assert relative_error(truth, logits) < 1e-5
+    assert relative_error(truth, logits) < TOLERANCE
     assert truth.argmax(axis=-1).tolist() == logits.argmax(axis=-1).tolist()
 
 

@@ -29,7 +29,8 @@ comptime SOON = PrefetchOptions().for_read().high_locality().to_data_cache()
 comptime LONGEST = Float32(46000)
 """The length to which rows are scaled: its square is below 2**31, with room for the rounding of 100,000 numbers."""
 comptime LARGEST = Float32(32767)
-comptime TINY = Float32(1.2e-38)
+comptime SMALLEST = Float32(1e-21)
+"""No scale is smaller: the squares of smaller numbers vanish, and with them what their length is known by."""
 
 
 @always_inline
@@ -85,8 +86,8 @@ def multiply(
 
 @always_inline
 def finest_scales(squares: Vector, largest: Vector) -> Vector:
-    """What the integers for numbers of these sums of squares are to be multiplied with.  Zeros may have any scale."""
-    return max(sqrt(squares) * (1 / LONGEST), largest * (1 / LARGEST)) + TINY
+    """What the integers for numbers of these sums of squares are to be multiplied with."""
+    return max(max(sqrt(squares) * (1 / LONGEST), largest * (1 / LARGEST)), SMALLEST)
 
 
 @always_inline
