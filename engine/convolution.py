@@ -48,9 +48,7 @@ def _kernel(scope: Scope, n_in: int, n_out: int) -> tuple[TensorValue | Int16Mat
     return ops.reshape(weight, [n_out, 3 * n_in]), bias
 
 
-def _convolve(
-    target: Target, frames: TensorValue, matrix: TensorValue | Int16Matrix, bias: TensorValue
-) -> TensorValue:
+def _convolve(target: Target, frames: TensorValue, matrix: TensorValue | Int16Matrix, bias: TensorValue) -> TensorValue:
     """Multiply each frame and its neighbours, (batch, n, 3 * n_in) → (batch, n, n_out)."""
     if isinstance(matrix, Int16Matrix):
         return multiply(target, frames, matrix) + bias

@@ -5,7 +5,7 @@ The only file that runs MAX models.  All of it belongs to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,17 +19,16 @@ from engine.alignment_graph import alignment_graph
 from engine.batch_decoder import BatchDecoder, DecoderParts, visibility_mask
 from engine.captured_steps import CapturedSteps
 from engine.checkpoint import Checkpoint
-from engine.checkpoints.stored import Weight
 from engine.compiled import artifact_path, compile_and_keep, read_artifact
 from engine.config import ModelDimensions
 from engine.devices import Compute
 from engine.encoded import EncodedAudio, join
 from engine.graph import SpecialIds, decoder_graph, encoder_graph
-from engine.int16 import INTEGERS, SCALES, quantised
 from engine.layers import Target
 from engine.progress import LoadProgress, OnProgress
 from engine.rearrangement_graph import rearrangement_graph
 from engine.timings import NO_TIMINGS, Observer
+from engine.weights import placed, weights_by_network, with_kernel
 
 
 class Networks:
@@ -67,12 +66,12 @@ class Networks:
         session = InferenceSession(devices=[CPU()] if compute.device.is_host else [compute.device, CPU()])
         loader = _Loader(session, self.dims, compute, on_progress, n_load_steps(compute, alignment=alignment), timings)
         dims = self.dims
-        for_encoder, for_decoder = _weights_by_network(checkpoint.weights)
+        for_encoder, for_decoder = weights_by_network(checkpoint.weights)
         target = compute.target
-        weights = _placed(for_encoder, target, compute)
+        weights = placed(for_encoder, target, compute)
         self._encoder = loader.load("encoder", lambda: encoder_graph(dims, target), target, weights)
-        few_rows = _with_kernel(target, for_decoder)
-        weights = _placed(for_decoder, few_rows, compute)
+        few_rows = with_kernel(target, for_decoder)
+        weights = placed(for_decoder, few_rows, compute)
         self._decoder = loader.load("decoder", lambda: decoder_graph(dims, few_rows, ids), few_rows, weights)
         self._heads = checkpoint.alignment_heads or _usual_heads(self.dims)
         self._aligner = None
@@ -255,53 +254,3 @@ def _usual_heads(dims: ModelDimensions) -> tuple[tuple[int, int], ...]:
     """All heads of the upper half of the decoder: whisper/model.py, where a checkpoint names none."""
     layers = range(dims.n_text_layer // 2, dims.n_text_layer)
     return tuple((layer, head) for layer in layers for head in range(dims.n_text_head))
-
-
-Weights = Mapping[str, Weight]
-
-
-def _weights_by_network(weights: Weights) -> tuple[Weights, Weights]:
-    """The weights of the encoder's graph, which computes the cross KV too, and those of the decoder's."""
-    for_encoder = {n: v for n, v in weights.items() if n.startswith("encoder.") or ".cross_attention.kv." in n}
-    return for_encoder, {name: value for name, value in weights.items() if name not in for_encoder}
-
-
-def _with_kernel(target: Target, weights: Weights) -> Target:
-    """On the CPU our own kernel reads the matrices, in half precision where nothing is lost: most were published so."""
-    if target.is_gpu:
-        return target
-    is_half = all(_is_half(value) for value in weights.values() if value.ndim == 2)
-    return replace(target, matrix_dtype=DType.float16 if is_half else DType.float32)
-
-
-def _is_half(values: Weight) -> bool:
-    if values.dtype == np.float16:
-        return True
-    with np.errstate(over="ignore"):
-        return np.array_equal(values.astype(np.float16), values)
-
-
-def _placed(weights: Weights, target: Target, compute: Compute) -> dict[str, Buffer]:
-    placed = {}
-    for name, value in weights.items():
-        is_matrix = name.endswith(".weight") and value.ndim > 1
-        if target.is_int16 and (is_matrix or name.endswith(".token_embedding")):
-            matrix = value if value.ndim == 2 else value.transpose(0, 2, 1).reshape(len(value), -1)
-            integers, scales = quantised(matrix)
-            placed |= {name + INTEGERS: Buffer.from_numpy(integers), name + SCALES: Buffer.from_numpy(scales)}
-        if not (target.is_int16 and is_matrix):
-            placed[name] = _to_device(value, target.dtype_of(value.ndim), compute)
-    return placed
-
-
-def _to_device(values: Weight, dtype: DType, compute: Compute) -> Buffer:
-    if dtype == DType.bfloat16:
-        return _to_bfloat16(values.astype(np.float32)).to(compute.device)
-    return Buffer.from_numpy(np.ascontiguousarray(values, dtype.to_numpy())).to(compute.device)
-
-
-def _to_bfloat16(values: NDArray[np.float32]) -> Buffer:
-    """Round to nearest even: numpy has no bfloat16, so its bits are made by hand."""
-    bits = np.ascontiguousarray(values).view(np.uint32)
-    rounded = bits + np.uint32(0x7FFF) + ((bits >> 16) & np.uint32(1))
-    return Buffer.from_numpy((rounded >> 16).astype(np.uint16)).view(DType.bfloat16)

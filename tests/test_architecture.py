@@ -23,11 +23,11 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "max._mlir_context": ("engine/compiled.py",),
     "max.driver": (
         "engine/batch_decoder.py", "engine/captured_steps.py", "engine/devices.py", "engine/encoded.py",
-        "engine/networks.py",
+        "engine/networks.py", "engine/weights.py",
     ),
     "max.dtype": (
         "engine/alignment_graph.py", "engine/captured_steps.py", "engine/devices.py", "engine/graph.py",
-        "engine/layers.py", "engine/networks.py", "engine/rearrangement_graph.py",
+        "engine/layers.py", "engine/networks.py", "engine/rearrangement_graph.py", "engine/weights.py",
     ),
     "max.engine": (
         "engine/batch_decoder.py", "engine/captured_steps.py", "engine/compiled.py", "engine/networks.py",
