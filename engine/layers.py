@@ -13,7 +13,7 @@ from pathlib import Path
 from max.dtype import DType
 from max.graph import DeviceRef, Graph, TensorType, TensorValue, Weight, ops
 
-from engine.int16 import INTEGERS, SCALES, int16_shape
+from engine.int16 import INTEGERS, SCALES, int16_shapes
 
 LAYER_NORM_EPSILON = 1e-5
 _KERNELS = Path(__file__).with_name("kernels")
@@ -88,9 +88,9 @@ class Scope:
         """Declare weight ``name`` to multiply with: where the target wants it, as ``engine.int16`` makes it."""
         if not self.target.is_int16:
             return self.weight(name, n_out, n_in)
-        shape = int16_shape(n_out, n_in)
+        shape, scales_shape = int16_shapes(n_out, n_in)
         integers = self._declare(f"{name}{INTEGERS}", DType.int16, shape)
-        return Int16Matrix(integers, self._declare(f"{name}{SCALES}", DType.float32, (shape[0] * shape[2],)), n_out)
+        return Int16Matrix(integers, self._declare(f"{name}{SCALES}", DType.float32, scales_shape), n_out)
 
     def _declare(self, name: str, dtype: DType, shape: tuple[int, ...]) -> TensorValue:
         return Graph.current.add_weight(Weight(self._prefix + name, dtype, shape, self.target.device))

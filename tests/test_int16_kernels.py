@@ -21,15 +21,15 @@ from small_model import DIMS, IDS, MEL, RNG, TARGET, TOKENS, WEIGHTS, close
 from engine.checkpoint import Checkpoint
 from engine.decoding import Row
 from engine.devices import choose_compute
-from engine.int16 import int16_shape, quantised
+from engine.int16 import int16_shapes, quantised
 from engine.layers import Int16Matrix, multiply, self_attention
 from engine.networks import Networks
 from engine.progress import say_nothing
 from engine.rules import UNRESTRICTED
 
 INT16 = replace(TARGET, is_int16=True)
-TOLERANCE = 1e-3
-"""What rounding to 16-bit integers may cost, relative to the largest number: measured are 2e-4 to 4e-4."""
+TOLERANCE = 5e-4
+"""What rounding to 16-bit integers may cost, relative to the largest number: measured are 1e-4 to 2e-4."""
 KERNELS = Path(__file__).parents[1] / "engine"
 
 pytestmark = [
@@ -44,8 +44,8 @@ def product() -> Model:
     """x times the transpose of a matrix, plus 1 where it is fused."""
     types = [
         TensorType(DType.float32, ["batch", "n", "n_in"], TARGET.device),
-        TensorType(DType.int16, ["n_panels", "n_pairs", *int16_shape(1, 2)[2:]], TARGET.device),
-        TensorType(DType.float32, ["n_rows"], TARGET.device),
+        TensorType(DType.int16, ["n_panels", "n_pairs", *int16_shapes(1, 2)[0][2:]], TARGET.device),
+        TensorType(DType.float32, ["n_panels", "n_blocks", int16_shapes(1, 2)[1][2]], TARGET.device),
         TensorType(DType.float32, ["n_out"], TARGET.device),
     ]
     with Graph("product", input_types=types, custom_extensions=INT16.extensions) as graph:
@@ -143,7 +143,7 @@ def test_both_networks(features: NDArray, logits: NDArray) -> None:
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: Mojo links programs with one")
 @pytest.mark.parametrize(("processor", "width"), [((), None), (("--target-cpu", "alderlake"), 8)])
-def test_products_are_exact(processor: tuple[str, ...], width: int | None, tmp_path: Path) -> None:
+def test_products_are_those_of_the_integers(processor: tuple[str, ...], width: int | None, tmp_path: Path) -> None:
     """By both forms of the instruction: AVX-512's here, and AVX-VNNI's, of processors without AVX-512."""
     if width is not None and "avx_vnni" not in Path("/proc/cpuinfo").read_text().split():
         pytest.skip("this processor has no AVX-VNNI")
@@ -151,8 +151,8 @@ def test_products_are_exact(processor: tuple[str, ...], width: int | None, tmp_p
     mojo = Path(sys.executable).with_name("mojo")
     command = [mojo, "build", *processor, "-I", KERNELS, source, "-o", program]
     subprocess.run(command, check=True, capture_output=True)
-    n_lanes, n_wrong, worst_rounding = subprocess.check_output([program], text=True).split()
+    n_lanes, worst_product, worst_rounding = subprocess.check_output([program], text=True).split()
 
-    assert int(n_wrong) == 0
-    assert float(worst_rounding) <= 0.5
+    assert float(worst_product) < 1e-6
+    assert float(worst_rounding) < 0.501
     assert width is None or int(n_lanes) == width

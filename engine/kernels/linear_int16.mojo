@@ -14,7 +14,7 @@ from std.memory import alloc
 from std.sys.info import num_physical_cores
 from std.utils import IndexList
 
-from .int16 import COLUMNS, PANEL, ROWS, Sums, VECTORS, WIDTH, multiply, quantise
+from .int16 import COLUMNS, PANEL, ROWS, VECTORS, Vector, WIDTH, multiply, n_blocks, quantise
 
 comptime ROWS_PER_TASK = 96
 """Rows that are quantised before they are multiplied: they stay in the nearer caches."""
@@ -24,10 +24,11 @@ comptime WEIGHTS_PER_TASK = 65_536
 
 @extensibility.register("max_whisper.linear_int16")
 struct LinearInt16:
-    """Computes output[…, r, n] = sum over k of rows[…, r, k] * weights[n, k] * scales[n].
+    """Computes output[…, r, n] = sum over k of rows[…, r, k] * weights[n, k] * scales[n, k / BLOCK].
 
-    Tensor shapes: output (…, n_rows, n_out), rows (…, n_rows, depth), weights (n_out / PANEL rounded up, depth / 2,
-    PANEL, 2), scales (n_out / PANEL rounded up * PANEL); depth a multiple of the processor's vector width.
+    Tensor shapes: output (…, n_rows, n_out), rows (…, n_rows, depth), weights (n_panels, depth / 2, PANEL, 2), scales
+    (n_panels, n_blocks, PANEL); n_panels and n_blocks are rounded up, depth is a multiple of the processor's vector
+    width.
     """
 
     @staticmethod
@@ -35,7 +36,7 @@ struct LinearInt16:
         output: _FusedOutputTensor[dtype=DType.float32, rank=rank, ...],
         rows: InputTensor[dtype=DType.float32, rank=rank, ...],
         weights: InputTensor[dtype=DType.int16, rank=4, ...],
-        scales: InputTensor[dtype=DType.float32, rank=1, ...],
+        scales: InputTensor[dtype=DType.float32, rank=3, ...],
         ctx: DeviceContext,
     ) raises:
         comptime assert rank == 3, "rows of a batch"
@@ -51,15 +52,14 @@ struct LinearInt16:
         var n_cores = num_physical_cores()
         var n_panels = ceildiv(n_out, PANEL)
         var is_tall = n_rows >= 16 * n_cores
-        var n_blocks = n_cores * ceildiv(n_rows, ROWS_PER_TASK * n_cores) if is_tall else 1
-        var rows_per_block = ceildiv(ceildiv(n_rows, n_blocks), ROWS) * ROWS
-        n_blocks = ceildiv(n_rows, rows_per_block)
+        var n_tasks = n_cores * ceildiv(n_rows, ROWS_PER_TASK * n_cores) if is_tall else 1
+        var rows_per_task = ceildiv(ceildiv(n_rows, n_tasks), ROWS) * ROWS
+        n_tasks = ceildiv(n_rows, rows_per_task)
         var n_parts = 1 if is_tall else min(n_cores, ceildiv(n_out * depth, WEIGHTS_PER_TASK))
         var panels_per_part = ceildiv(n_panels, n_parts)
 
         @always_inline
-        def store(row: Int, column: Int, sums: Sums, row_scale: Float32) {imm}:
-            var numbers = sums.cast[DType.float32]() * (s.unsafe_load[width=WIDTH](column) * row_scale)
+        def store(row: Int, column: Int, numbers: Vector) {imm}:
             if column + WIDTH <= n_out:
                 output._fused_store[width=WIDTH](IndexList[rank](row // n_each, row % n_each, column), numbers)
             else:
@@ -67,24 +67,27 @@ struct LinearInt16:
                     output._fused_store[width=1](IndexList[rank](row // n_each, row % n_each, column + j), numbers[j])
 
         def task(i: Int) {imm}:
-            var first = (i // n_parts) * rows_per_block
-            var n = min(rows_per_block, n_rows - first)
-            var quantised = alloc[Int16](rows_per_block * depth, alignment=64)
-            var row_scales = alloc[Float32](rows_per_block, alignment=64)
+            var first = (i // n_parts) * rows_per_task
+            var n = min(rows_per_task, n_rows - first)
+            var quantised = alloc[Int16](rows_per_task * depth, alignment=64)
+            var row_scales = alloc[Float32](rows_per_task * n_blocks(depth))
             for r in range(n):
-                row_scales[r] = quantise(x + (first + r) * depth, depth, quantised + r * depth)
-            var sums = alloc[Int32](ROWS * COLUMNS, alignment=64)
+                quantise(x + (first + r) * depth, depth, quantised + r * depth, row_scales + r * n_blocks(depth))
+            var sums = alloc[Float32](ROWS * COLUMNS, alignment=64)
             var last = min((i % n_parts + 1) * panels_per_part * PANEL, n_panels * PANEL)
             for c in range((i % n_parts) * panels_per_part * PANEL, last, COLUMNS):
                 var columns = w + (c // PANEL) * PANEL * depth + 2 * (c % PANEL)
+                var column_scales = s + (c // PANEL) * PANEL * n_blocks(depth) + c % PANEL
                 for r in range(0, n, ROWS):
-                    multiply(quantised + r * depth, depth, min(ROWS, n - r), columns, depth, sums)
-                    for i in range(min(ROWS, n - r)):
+                    var at_once = min(ROWS, n - r)
+                    var these = row_scales + r * n_blocks(depth)
+                    multiply(quantised + r * depth, these, depth, at_once, columns, column_scales, depth, sums)
+                    for i in range(at_once):
                         comptime for v in range(VECTORS):
-                            var sum = sums.unsafe_load[width=WIDTH](i * COLUMNS + v * WIDTH)
-                            store(first + r + i, c + v * WIDTH, sum, row_scales[r + i])
+                            var numbers = sums.unsafe_load[width=WIDTH](i * COLUMNS + v * WIDTH)
+                            store(first + r + i, c + v * WIDTH, numbers)
             sums.free()
             quantised.free()
             row_scales.free()
 
-        sync_parallelize(task, n_blocks * n_parts)
+        sync_parallelize(task, n_tasks * n_parts)

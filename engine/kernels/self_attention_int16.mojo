@@ -1,7 +1,7 @@
 """The attention of many queries over many keys by products of 16-bit integers, on the CPU.
 
-As in self_attention.mojo; each query, each key and each head's number of all values has a scale of its own, and so has
-what a query makes of all keys.  docs/decisions/0019-sixteen-bit-integers.md
+As in self_attention.mojo; a query and a key are one block each, of the values and of what a query makes of the keys
+BLOCK positions are one.  docs/decisions/0019-sixteen-bit-integers.md
 """
 
 import extensibility
@@ -12,12 +12,10 @@ from std.math import ceildiv, iota, sqrt
 from std.memory import alloc
 from std.sys.info import num_physical_cores
 
-from .int16 import COLUMNS, PANEL, ROWS, VECTORS, Vector, WIDTH, finest_scales, integers, multiply, quantise
+from .int16 import (
+    BLOCK, COLUMNS, PANEL, ROWS, VECTORS, Vector, WIDTH, finest_scales, integers, multiply, n_blocks, quantise,
+)
 from .self_attention import LOG2_E, power_of_two
-
-comptime PARTS = PANEL // WIDTH
-"""Vectors of a head, which is as wide as a panel."""
-
 
 @always_inline
 def lay_out_keys(
@@ -31,7 +29,7 @@ def lay_out_keys(
     var row = alloc[Int16](PANEL, alignment=64)
     var pairs = row.bitcast[Int32]()
     for j in range(n):
-        scales[j] = quantise(keys + j * stride, PANEL, row)
+        quantise(keys + j * stride, PANEL, row, scales + j)
         var panel = laid.bitcast[Int32]() + (j // PANEL) * PANEL * PANEL // 2 + j % PANEL
         for k in range(PANEL // 2):
             panel[k * PANEL] = pairs[k]
@@ -47,43 +45,56 @@ def lay_out_values(
     scales: UnsafePointer[mut=True, Float32, _],
 ):
     """Lay n values out as one panel, a column for each of their numbers; after an odd last one come zeros."""
-    comptime for p in range(PARTS):
-        var squares = Vector(0)
-        var largest = Vector(0)
-        for j in range(n):
-            var value = values.unsafe_load[width=WIDTH](j * stride + p * WIDTH)
-            squares = value.fma(value, squares)
-            largest = max(largest, abs(value))
-        var scale = finest_scales(squares, largest)
-        scales.unsafe_store(p * WIDTH, scale)
-        for j in range(0, n, 2):
-            var first = integers(values.unsafe_load[width=WIDTH](j * stride + p * WIDTH), 1 / scale)
-            var second = SIMD[DType.int16, WIDTH](0)
-            if j + 1 < n:
-                second = integers(values.unsafe_load[width=WIDTH]((j + 1) * stride + p * WIDTH), 1 / scale)
-            laid.unsafe_store(j * PANEL + 2 * p * WIDTH, first.interleave(second))
+    for block in range(n_blocks(n)):
+        var first = block * BLOCK
+        var end = min(first + BLOCK, n)
+        comptime for p in range(PANEL // WIDTH):
+            var here = values + p * WIDTH
+            var squares = Vector(0)
+            var largest = Vector(0)
+            for j in range(first, end):
+                var value = here.unsafe_load[width=WIDTH](j * stride)
+                squares = value.fma(value, squares)
+                largest = max(largest, abs(value))
+            var scale = finest_scales(squares, largest)
+            scales.unsafe_store(block * PANEL + p * WIDTH, scale)
+            for j in range(first, end, 2):
+                var even = integers(here.unsafe_load[width=WIDTH](j * stride), 1 / scale)
+                var odd = SIMD[DType.int16, WIDTH](0)
+                if j + 1 < end:
+                    odd = integers(here.unsafe_load[width=WIDTH]((j + 1) * stride), 1 / scale)
+                laid.unsafe_store(j * PANEL + 2 * p * WIDTH, even.interleave(odd))
 
 
 @always_inline
 def powers_of_two(
-    numbers: UnsafePointer[mut=True, Float32, _], n: Int, largest: Float32, row: UnsafePointer[mut=True, Int16, _]
+    numbers: UnsafePointer[Float32, _],
+    n: Int,
+    largest: Float32,
+    row: UnsafePointer[mut=True, Int16, _],
+    scales: UnsafePointer[mut=True, Float32, _],
 ) -> Float32:
-    """Turn n numbers, a multiple of WIDTH, into a row of integers that are as 2 to the power of number - largest.
+    """Turn n numbers, whole blocks, into 2 to the power of number - largest, a row of integers and its scales.
 
     Returns:
-        The inverse of the sum of the integers, nearly.
+        The sum of the powers.
     """
+    comptime IN_BLOCK = BLOCK // WIDTH
     var sums = Vector(0)
-    var squares = Vector(0)
-    for j in range(0, n, WIDTH):
-        var power = power_of_two(numbers.unsafe_load[width=WIDTH](j) - largest)
-        numbers.unsafe_store(j, power)
-        sums += power
-        squares = power.fma(power, squares)
-    var scale = finest_scales(Vector(squares.reduce_add()), Vector(1))
-    for j in range(0, n, WIDTH):
-        row.unsafe_store(j, integers(numbers.unsafe_load[width=WIDTH](j), 1 / scale))
-    return scale[0] / sums.reduce_add()
+    for block in range(n // BLOCK):
+        var powers = Array[Vector, IN_BLOCK](fill=0)
+        var squares = Vector(0)
+        var most = Vector(0)
+        comptime for i in range(IN_BLOCK):
+            powers[i] = power_of_two(numbers.unsafe_load[width=WIDTH](block * BLOCK + i * WIDTH) - largest)
+            sums += powers[i]
+            squares = powers[i].fma(powers[i], squares)
+            most = max(most, powers[i])
+        var scale = finest_scales(Vector(squares.reduce_add()), Vector(most.reduce_max()))
+        scales[block] = scale[0]
+        comptime for i in range(IN_BLOCK):
+            row.unsafe_store(block * BLOCK + i * WIDTH, integers(powers[i], 1 / scale))
+    return sums.reduce_add()
 
 
 @always_inline
@@ -98,36 +109,39 @@ def attend(
     n: Int,
     scores: UnsafePointer[mut=True, Float32, _],
     rows: UnsafePointer[mut=True, Int16, _],
-    sums: UnsafePointer[mut=True, Int32, _],
+    row_scales: UnsafePointer[mut=True, Float32, _],
+    sums: UnsafePointer[mut=True, Float32, _],
     output: UnsafePointer[mut=True, Float32, _],
     output_stride: Int,
 ):
-    """Let n_rows queries, at most ROWS, attend to n keys; ``scores`` and ``rows`` are room for as many whole panels,
-    ``sums`` for a tile."""
+    """Let n_rows queries, at most ROWS, attend to n keys; ``scores``, ``rows`` and ``row_scales`` are room for as many
+    times n, rounded up to whole panels, ``sums`` for a tile."""
+    comptime SCALE = LOG2_E / sqrt(Float32(PANEL))
     var n_padded = ceildiv(n, PANEL) * PANEL
-    var scales = Array[Float32, ROWS](fill=LOG2_E / sqrt(Float32(PANEL)))
     var largest = Array[Vector, ROWS](fill=Vector(Float32.MIN))
     for r in range(n_rows):
-        scales[r] *= quantise(queries + r * stride, PANEL, rows + r * PANEL)
+        quantise(queries + r * stride, PANEL, rows + r * PANEL, row_scales + r)
     for j in range(0, n_padded, COLUMNS):
-        multiply(rows, PANEL, n_rows, keys + j // PANEL * PANEL * PANEL + 2 * (j % PANEL), PANEL, sums)
+        var panel = keys + j // PANEL * PANEL * PANEL + 2 * (j % PANEL)
+        multiply(rows, row_scales, PANEL, n_rows, panel, key_scales + j, PANEL, sums)
         comptime for v in range(VECTORS):
             var is_key = iota[DType.int32, WIDTH](Int32(j + v * WIDTH)).lt(Int32(n))
-            var key_scale = key_scales.unsafe_load[width=WIDTH](j + v * WIDTH)
             for r in range(n_rows):
-                var sum = sums.unsafe_load[width=WIDTH](r * COLUMNS + v * WIDTH).cast[DType.float32]()
-                var score = is_key.select(sum * (key_scale * scales[r]), Vector(Float32.MIN))
+                var score = sums.unsafe_load[width=WIDTH](r * COLUMNS + v * WIDTH) * SCALE
+                score = is_key.select(score, Vector(Float32.MIN))
                 largest[r] = max(largest[r], score)
                 scores.unsafe_store(r * n_padded + j + v * WIDTH, score)
+    var shares = Array[Float32, ROWS](fill=0)
     for r in range(n_rows):
-        scales[r] = powers_of_two(scores + r * n_padded, n_padded, largest[r].reduce_max(), rows + r * n_padded)
+        var own_scales = row_scales + r * n_blocks(n_padded)
+        var here = scores + r * n_padded
+        shares[r] = 1 / powers_of_two(here, n_padded, largest[r].reduce_max(), rows + r * n_padded, own_scales)
     for c in range(0, PANEL, COLUMNS):
-        multiply(rows, n_padded, n_rows, values + 2 * c, n + n % 2, sums)
+        multiply(rows, row_scales, n_padded, n_rows, values + 2 * c, value_scales + c, n + n % 2, sums)
         comptime for v in range(VECTORS):
-            var value_scale = value_scales.unsafe_load[width=WIDTH](c + v * WIDTH)
             for r in range(n_rows):
-                var sum = sums.unsafe_load[width=WIDTH](r * COLUMNS + v * WIDTH).cast[DType.float32]()
-                output.unsafe_store(r * output_stride + c + v * WIDTH, sum * (value_scale * scales[r]))
+                var sum = sums.unsafe_load[width=WIDTH](r * COLUMNS + v * WIDTH)
+                output.unsafe_store(r * output_stride + c + v * WIDTH, sum * shares[r])
 
 
 @extensibility.register("max_whisper.attend_to_all_int16")
@@ -164,23 +178,27 @@ struct AttendToAllInt16:
             var out = y + window * n * n_state + head * PANEL
             var keys = alloc[Int16](n_padded * PANEL, alignment=64)
             var values = alloc[Int16](n_padded * PANEL, alignment=64)
-            var scales = alloc[Float32](n_padded + PANEL, alignment=64)
+            var key_scales = alloc[Float32](n_padded, alignment=64)
+            var value_scales = alloc[Float32](n_padded, alignment=64)
             var scores = alloc[Float32](n_padded * ROWS, alignment=64)
             var rows = alloc[Int16](n_padded * ROWS, alignment=64)
-            var sums = alloc[Int32](ROWS * COLUMNS, alignment=64)
-            lay_out_keys(queries + n_state, 3 * n_state, n, keys, scales + PANEL)
-            lay_out_values(queries + 2 * n_state, 3 * n_state, n, values, scales)
+            var row_scales = alloc[Float32](ROWS * n_blocks(n_padded), alignment=64)
+            var sums = alloc[Float32](ROWS * COLUMNS, alignment=64)
+            lay_out_keys(queries + n_state, 3 * n_state, n, keys, key_scales)
+            lay_out_values(queries + 2 * n_state, 3 * n_state, n, values, value_scales)
 
             for r in range(first, last, ROWS):
                 attend(
-                    queries + r * 3 * n_state, 3 * n_state, min(ROWS, last - r), keys, scales + PANEL, values, scales, n,
-                    scores, rows, sums, out + r * n_state, n_state,
+                    queries + r * 3 * n_state, 3 * n_state, min(ROWS, last - r), keys, key_scales, values,
+                    value_scales, n, scores, rows, row_scales, sums, out + r * n_state, n_state,
                 )
             keys.free()
             values.free()
-            scales.free()
+            key_scales.free()
+            value_scales.free()
             scores.free()
             rows.free()
+            row_scales.free()
             sums.free()
 
         sync_parallelize(task, n_windows * n_head * tasks_per_head)
