@@ -287,7 +287,8 @@ def test_every_peer_has_a_worker_and_pinned_versions() -> None:
     for program in PEERS.values():
         assert program.worker.is_file()
         assert all(name.count("==") == 1 for name in (*program.alone, *program.requirements))
-        assert program.version in {"faster-whisper==1.2.1, ctranslate2==4.8.5", *program.alone}
+        names = ["faster-whisper==1.2.1, ctranslate2==4.8.5", "whisper_streaming-1f25a1a, faster-whisper==1.2.1"]
+        assert program.version.startswith((*names, *program.alone))
 
 
 @pytest.mark.weights
