@@ -17,7 +17,10 @@ MAY_IMPORT = {"stream": {"stream"}, "engine": {"engine", "stream"}, "ui": {"ui",
 OWNERS: dict[str, tuple[str, ...]] = {
     "av": ("stream/file.py", "ui/bench/peers/audio.py"),
     "ctranslate2": ("ui/bench/peers/faster_whisper_worker.py",),
-    "faster_whisper": ("ui/bench/peers/faster_whisper_loop.py", "ui/bench/peers/faster_whisper_worker.py"),
+    "faster_whisper": (
+        "ui/bench/peers/faster_whisper_loop.py", "ui/bench/peers/faster_whisper_worker.py",
+        "ui/bench/peers/whisper_streaming_worker.py",
+    ),
     "huggingface_hub": ("engine/hub.py",),
     "jiwer": ("ui/scoring/words.py",),
     "max._mlir_context": ("engine/compiled.py",),
@@ -60,6 +63,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "whisper": ("ui/bench/peers/openai_whisper_worker.py",),
     "whisper_live": ("ui/bench/peers/whisper_live_server.py", "ui/bench/peers/whisper_live_worker.py"),
     "whisperlivekit": ("ui/bench/peers/whisper_livekit_server.py",),
+    "whisper_online": ("ui/bench/peers/whisper_streaming_worker.py",),
     "whisper_normalizer": ("ui/scoring/words.py",),
 }  # fmt: skip
 """Each vendor library and the files, or folders, that may import it; one that is not here may not be imported."""

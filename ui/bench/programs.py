@@ -11,6 +11,35 @@ _WHISPER_CPP = ("pywhispercpp==1.5.1", "av==18.1.0")
 _OPENAI_WHISPER = ("openai-whisper==20250625", "torch==2.13.0", "av==18.1.0")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceFile:
+    """One file of a repository on GitHub.
+
+    Attributes:
+        repository: its owner and name.
+        commit: all 40 digits.
+        name: of the file, in the repository's top folder.
+        sha256: of its content.
+        flag: of the command line; names a folder that has a copy.
+    """
+
+    repository: str
+    commit: str
+    name: str
+    sha256: str
+    flag: str
+
+    @property
+    def label(self) -> str:
+        """The program and its version, as a folder may be called."""
+        return f"{self.repository.split('/')[1]}-{self.commit[:7]}"
+
+    @property
+    def address(self) -> str:
+        """Where the file itself is: the archives that GitHub makes of a commit need not stay the same bytes."""
+        return f"https://raw.githubusercontent.com/{self.repository}/{self.commit}/{self.name}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """Something that turns recordings into text, in a process of its own.
@@ -20,6 +49,7 @@ class Program:
         weights: the form it reads them in: "folder" (CTranslate2's), "ggml" or "pt".
         requirements: what its environment holds, the program itself first; empty for ours.
         alone: what is installed there without what it asks for; then it has the program itself.
+        source: the program itself where no package registry has it; its folder is told to the worker as "source".
         worker: the file that runs there.
         settings: told to the worker.
         has_parts: whether encoder and decoder can be measured by themselves.
@@ -30,6 +60,7 @@ class Program:
     weights: str = "folder"
     requirements: tuple[str, ...] = ()
     alone: tuple[str, ...] = ()
+    source: SourceFile | None = None
     worker: Path
     settings: dict[str, str | int | bool] = field(default_factory=dict)
     has_parts: bool = False
@@ -38,7 +69,8 @@ class Program:
     @property
     def version(self) -> str:
         """What was installed, and of which version."""
-        return ", ".join(self.alone or self.requirements)
+        source = (self.source.label,) if self.source else ()
+        return ", ".join((*source, *(self.alone or self.requirements)))
 
 
 def ours(compute: str) -> Program:

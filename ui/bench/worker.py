@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ui.bench.peers.environment import PeerError, clean_variables, environment
+from ui.bench.peers.source import source_folder
 from ui.bench.programs import Program
 
 
@@ -35,18 +36,26 @@ class Answer:
     peak_mib: float
 
 
-def command_of(program: Program, weights: str, n_threads: int) -> list[str]:
+def command_of(program: Program, weights: str, n_threads: int, copy: Path | None = None) -> list[str]:
     """Return the command that starts ``program``, its environment made where there was none.
+
+    Args:
+        program: what to start.
+        weights: their name, or where they are.
+        n_threads: for it to use.
+        copy: the folder that has the source of a program that no registry has; without one, it is fetched.
 
     Raises:
         PeerError: it cannot be installed.
     """
-    settings = json.dumps({"weights": weights, "n_threads": n_threads, **program.settings})
+    source = {"source": str(source_folder(program.source, copy))} if program.source else {}
+    settings = json.dumps({"weights": weights, "n_threads": n_threads, **source, **program.settings})
     if not program.requirements:
         module = program.worker.relative_to(Path(__file__).parents[2]).with_suffix("")
         return [sys.executable, "-m", ".".join(module.parts), settings]
     # -I keeps the worker's folder, and ours, off the front of its path.
-    return [str(environment(program.requirements, program.alone)), "-I", str(program.worker), settings]
+    python = environment(program.requirements, program.alone, program.source.label if program.source else "")
+    return [str(python), "-I", str(program.worker), settings]
 
 
 class Worker:

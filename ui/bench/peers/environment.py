@@ -14,17 +14,18 @@ class PeerError(Exception):
     """A peer cannot be set up or failed; the message says which and why."""
 
 
-def environment(requirements: tuple[str, ...], alone: tuple[str, ...] = ()) -> Path:
+def environment(requirements: tuple[str, ...], alone: tuple[str, ...] = (), name: str = "") -> Path:
     """Return the Python of an environment that holds ``requirements``, made by this machine's pip where it is missing.
 
     Args:
-        requirements: what to install, with what it needs; without ``alone``, the first one names the environment.
-        alone: what to install without what it asks for, much of which it does not need here; its first one names it.
+        requirements: what to install, with what it needs.
+        alone: what to install without what it asks for, much of which it does not need here.
+        name: of the environment; else the first of ``alone`` names it, or of ``requirements`` where that is empty.
 
     Raises:
         PeerError: pip cannot install them.
     """
-    name = (*alone, *requirements)[0].replace("==", "-")
+    name = name or (*alone, *requirements)[0].replace("==", "-")
     folder = bench_folder() / "peers" / name
     python, ready = folder / "bin" / "python", folder / "ready"
     wanted = "\n".join((*alone, *requirements))

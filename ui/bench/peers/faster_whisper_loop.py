@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 from ui.bench.peers.answering import peak_mib, serve
-from ui.bench.peers.pacing import BLOCK_S, SAMPLE_RATE, Recording, read_pcm
+from ui.bench.peers.pacing import SAMPLE_RATE, Recording, read_pcm
 from ui.scoring.moments import Moment, trace_of_moments
 from ui.scoring.traces import trace_as_json
 
@@ -92,13 +92,7 @@ class FasterWhisperLoop:
         pcm = read_pcm(path)
         audio = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768.0
         loop, began_s, recording = Loop(self._model, audio), time.process_time(), Recording(pcm)
-        heard = 0
-        while heard < len(audio):
-            fresh = heard
-            due_s = min(fresh / SAMPLE_RATE + _STEP_S, len(audio) / SAMPLE_RATE)
-            time.sleep(max(0.0, due_s - recording.now_s))
-            heard = min(int(recording.now_s / BLOCK_S + 1e-6) * int(BLOCK_S * SAMPLE_RATE), len(audio))
-            heard = len(audio) if recording.now_s >= len(audio) / SAMPLE_RATE else heard
+        for fresh, heard in recording.in_steps(_STEP_S):
             loop.hear(recording, heard, fresh, is_last=heard == len(audio))
         return {
             "views": trace_as_json(trace_of_moments(loop.moments)),

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 SAMPLE_RATE = 16_000
 BLOCK_S = 0.1
 _LATE_S = 0.25
+_ROUNDING = 1e-6
+"""Of a block: one that is over to the nanosecond counts as recorded."""
 _BLOCK_BYTES = 2 * int(SAMPLE_RATE * BLOCK_S)
 
 
@@ -71,3 +73,23 @@ class Recording:
         for index, block in enumerate(self.blocks):
             time.sleep(self.rest_s(index))
             yield block
+
+    def in_steps(self, step_s: float) -> Iterator[tuple[int, int]]:
+        """Yield from where to where the samples are new: each ``step_s``, or when somebody who takes longer is free.
+
+        Whole blocks, and the rest once the sound has ended.
+        """
+        fresh, n_samples = 0, len(self._pcm) // 2
+        while fresh < n_samples:
+            due_s = min(fresh / SAMPLE_RATE + step_s, self.duration_s)
+            time.sleep(max(0.0, due_s - self.now_s))
+            heard = self._n_recorded()
+            yield fresh, heard
+            fresh = heard
+
+    def _n_recorded(self) -> int:
+        """How many samples the blocks have that were recorded whole."""
+        now_s = self.now_s
+        if now_s >= self.duration_s:
+            return len(self._pcm) // 2
+        return int(now_s / BLOCK_S + _ROUNDING) * int(BLOCK_S * SAMPLE_RATE)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
+from ui.bench.streaming.peers import COPY_FLAG
 from ui.bench.streaming.programs import PEERS
 from ui.flag_values import some_of
 
@@ -58,6 +60,9 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     )
     peers = f"by the wall clock, of {', '.join(PEERS)} (all; '' for none)"
     streaming.add_argument("--peers", type=some_of(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers)
+    copy = "has whisper_streaming's whisper_online.py, of the commit that is measured (else fetched from GitHub, once)"
+    there = os.environ.get("MAX_WHISPER_WHISPER_STREAMING") or None
+    streaming.add_argument(COPY_FLAG, type=Path, default=there, metavar="FOLDER", help=copy)
     streaming.add_argument(
         "--vary",
         type=_vary,

@@ -87,7 +87,8 @@ def _peers_runs(arguments: argparse.Namespace, sets: Sets, notes: list[str]) -> 
         from ui.bench.peers.conversions import weights_for
     for program in (PEERS[name] for name in arguments.peers):
         try:
-            command = command_of(program, str(weights_for(program.weights, arguments.model)), n_cpus())
+            weights = str(weights_for(program.weights, arguments.model))
+            command = command_of(program, weights, n_cpus(), arguments.whisper_streaming)
             yield from measure(Trial(program=program.name, command=command, clock="wall"), sets)
         except PeerError as error:
             notes.append(f"{program.name}: {error}")

@@ -1,14 +1,17 @@
 """The peers whose streams are measured: what each needs and how it is used.
 
-whisper_streaming is not among them: its authors have not put it into the package registry, and the package of that
-name is another's rewrite that cannot trim by sentences.  WhisperLiveKit's LocalAgreement descends from it.
+whisper_streaming comes from its repository: its authors have not put it into the package registry, where the package of
+that name is another's rewrite.  WhisperLiveKit's LocalAgreement descends from it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ui.bench.programs import Program
+from ui.bench.programs import Program, SourceFile
+
+COPY_FLAG = "--whisper-streaming"
+"""Of the command line: names a folder that has a copy of whisper_streaming."""
 
 _WORKERS = Path(__file__).parents[1] / "peers"
 _FASTER_WHISPER = ("faster-whisper==1.2.1", "ctranslate2==4.8.5")
@@ -21,6 +24,13 @@ _WHISPER_LIVE_KIT = (
     *_SERVED, "fastapi==0.165.0", "faster-whisper==1.2.1", "librosa==0.11.0", "python-multipart==0.0.34",
     "soundfile==0.14.0", "tiktoken==0.14.0",
 )  # fmt: skip
+_WHISPER_STREAMING = SourceFile(
+    repository="ufal/whisper_streaming",
+    commit="1f25a1a48bd9807159989e6596178c69e797ac75",
+    name="whisper_online.py",
+    sha256="f0a7bd26bff879cf1e2ee4589bd88c38275c678d8773a47563ceb0e7d970b850",
+    flag=COPY_FLAG,
+)
 
 
 def _faster_whisper(compute_type: str) -> Program:
@@ -32,6 +42,19 @@ def _faster_whisper(compute_type: str) -> Program:
         note="decodes again every second, or when it is free, what was said since the last pause: a second without "
         "voice by its own Silero filter, which closes the text; behind 15 s all segments but the last are closed and "
         "cut off; beam 1, its own second tries, no filter inside, no earlier text as a prompt, nothing stable",
+    )
+
+
+def _whisper_streaming(compute_type: str) -> Program:
+    return Program(
+        name=f"whisper_streaming {compute_type}",
+        source=_WHISPER_STREAMING,
+        requirements=(*_FASTER_WHISPER, "librosa==0.11.0", "soundfile==0.14.0"),
+        worker=_WORKERS / "whisper_streaming_worker.py",
+        settings={"compute_type": compute_type},
+        note="its online processor by its own defaults (a second at least, 5 beams, segments trimmed behind 15 s) with "
+        "--vad but without --vac, which needs PyTorch; each line that it prints is shown, stable and final at once, "
+        "what is not confirmed is not shown, and is printed at the end as by its whisper_online.py",
     )
 
 
@@ -51,6 +74,8 @@ def _whisper_live_kit(name: str, policy: str) -> Program:
 PEERS: dict[str, Program] = {
     "faster-whisper": _faster_whisper("float32"),
     "faster-whisper-int8": _faster_whisper("int8"),
+    "whisper-streaming": _whisper_streaming("float32"),
+    "whisper-streaming-int8": _whisper_streaming("int8"),
     "whisper-live": Program(
         name="WhisperLive",
         alone=("whisper-live==0.10.0",),
