@@ -19,8 +19,10 @@ from engine.checkpoint import Checkpoint
 from engine.checkpoints.names import OPENAI, under_their_names
 from engine.compiled import artifact_path, compile_and_keep
 from engine.config import ModelDimensions
+from engine.convolution import convolve_pairs, convolve_with_stride_two
 from engine.devices import choose_compute
 from engine.layers import Scope, Target, layer_norm
+from engine.weights import placed
 
 Array = NDArray[np.floating]
 
@@ -36,10 +38,10 @@ def layers_graph(dims: ModelDimensions, target: Target) -> Graph:
     """The encoder of ``engine.graph``, which tells what every layer makes of the sound."""
     mel_type = TensorType(DType.float32, ["batch", "n_audio_ctx", 2 * dims.n_mels], target.device)
     n_state = dims.n_audio_state
-    with Graph("audio_encoder_layers", input_types=[mel_type], custom_extensions=[graphs.KERNELS]) as graph:
-        scope = Scope(target) / "encoder"
-        x = ops.gelu(graphs._convolve_pairs(scope / "conv1", graph.inputs[0].tensor, dims.n_mels, n_state))
-        x = ops.gelu(graphs._convolve_with_stride_two(scope / "conv2", x, n_state))
+    with Graph("audio_encoder_layers", input_types=[mel_type], custom_extensions=target.extensions) as graph:
+        scope, mel = Scope(target) / "encoder", graph.inputs[0].tensor
+        x = ops.gelu(convolve_pairs(scope / "conv1", mel, dims.n_mels, n_state))
+        x = ops.gelu(convolve_with_stride_two(scope / "conv2", x, n_state))
         positions = scope.weight("positions", dims.n_audio_ctx, n_state)
         x = x + ops.slice_tensor(positions, [(slice(0, graphs.length(x)), x.shape[1]), slice(None)])
         outputs = [x]
@@ -53,11 +55,11 @@ def our_layers(checkpoint: Checkpoint, mel: Array) -> list[Array]:
     """What our encoder's convolutions and layers return for ``mel``, float32 (n_mels, n_frames)."""
     dims, compute = checkpoint.dimensions, choose_compute("cpu")
     session = InferenceSession(devices=[CPU()])
-    path = artifact_path("encoder-layers", repr(dims), compute.identity, Path(__file__).read_text(encoding="utf-8"))
-    compiled = compile_and_keep(path, session, lambda: layers_graph(dims, compute.target))
-    model = session.init(
-        compiled, weights_registry={name: np.asarray(w, np.float32) for name, w in checkpoint.weights.items()}
+    path = artifact_path(
+        "encoder-layers", repr(dims), compute.identity, str(compute.target), Path(__file__).read_text(encoding="utf-8")
     )
+    compiled = compile_and_keep(path, session, lambda: layers_graph(dims, compute.target))
+    model = session.init(compiled, weights_registry=placed(checkpoint.weights, compute.target, compute))
     pairs = np.ascontiguousarray(mel.T).reshape(1, mel.shape[1] // 2, 2 * mel.shape[0])
     return [output.to_numpy() for output in model.execute(pairs)]
 
