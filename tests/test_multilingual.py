@@ -27,7 +27,7 @@ def test_language_and_tokens_are_ctranslate2s(base_model: WhisperModel, audio_fo
     found = base_model.decode_window(read_clip(audio_folder / clip))
 
     assert golden["language"] == found.language
-    assert golden["probability"] == pytest.approx(found.language_prob, abs=1e-3)
+    assert golden["probability"] == pytest.approx(found.language_prob, abs=1e-4)
     assert golden["ids"] == list(found.decoded.ids)
 
 
