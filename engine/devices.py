@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from max.driver import (
-    CPU,
     Accelerator,
     Buffer,
     Device,
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ModelLoadError
 from engine.layers import Target
+from engine.threads import restful_cpu
 
 _ALIGNMENT_BYTES = 256
 """What a GPU's own allocator aligns to: kernels may read more than one number at once."""
@@ -47,6 +47,11 @@ class Compute:
     target: Target
     name: str
     identity: str
+
+    @property
+    def is_virtual_cpu(self) -> bool:
+        """Whether it is the processor of a virtual machine: a flag of x86."""
+        return self.device.is_host and "hypervisor" in self.identity.split()
 
 
 def choose_compute(choice: str) -> Compute:
@@ -104,7 +109,7 @@ def _starts(arrays: Sequence[NDArray[np.generic]]) -> list[int]:
 def _cpu() -> Compute:
     identity = _cpu_identity()
     target = Target(DeviceRef.CPU(), DType.float32, cross_dtype=DType.float16, is_int16=_multiplies_int16(identity))
-    return Compute(CPU(), target, "CPU", identity)
+    return Compute(restful_cpu(), target, "CPU", identity)
 
 
 def _gpu() -> Compute:

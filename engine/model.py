@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -30,7 +29,6 @@ from engine.options import DEFAULT_DECODING, SHORT_CONTEXT, DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
 from engine.recognition import Recognized, Recognizer, likely_language
 from engine.tasks import Window
-from engine.timers import lazy_timers
 from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
 from stream.audio import SAMPLE_RATE
@@ -112,13 +110,9 @@ class WhisperModel:
         return model
 
     def warm_up(self) -> None:
-        """Decode a second of silence: the first pass takes longer than the others, and begins a thread of MAX.
-
-        On the CPU that thread is made a lazy one (``engine.timers``); on a GPU it may be waited for.
-        """
-        with lazy_timers() if self.device_name == "CPU" else nullcontext():
-            silence = np.zeros(SAMPLE_RATE, np.int16)
-            self.decode([DecodeJob(0, silence, 0, is_final=False, context_s=SHORT_CONTEXT.shortest_s)])
+        """Decode a second of silence: the first pass takes longer than the others."""
+        silence = np.zeros(SAMPLE_RATE, np.int16)
+        self.decode([DecodeJob(0, silence, 0, is_final=False, context_s=SHORT_CONTEXT.shortest_s)])
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from engine.graph import SpecialIds, decoder_graph, encoder_graph
 from engine.layers import Target
 from engine.progress import LoadProgress, OnProgress
 from engine.rearrangement_graph import rearrangement_graph
+from engine.threads import lazy_timers, spread_workers
 from engine.timings import NO_TIMINGS, Observer
 from engine.weights import placed, weights_by_network, with_kernel
 
@@ -83,6 +84,15 @@ class Networks:
         self._parts = self._decoder_parts(loader)
         self._filters = np.zeros((0, dims.n_vocab), np.float32)
         self._placed_filters = self._place(self._filters)
+        if compute.device.is_host:
+            self._begin_threads()
+
+    def _begin_threads(self) -> None:
+        """Execute something small, that the thread which the first execution begins be a lazy one."""
+        with lazy_timers():
+            self.features(np.zeros((self.dims.n_mels, 2), np.float32))
+        if self._compute.is_virtual_cpu:
+            spread_workers()
 
     def _decoder_parts(self, loader: _Loader) -> DecoderParts:
         dims, compute, decoder = self.dims, self._compute, self._decoder
