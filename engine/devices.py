@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from max.driver import (
+    CPU,
     Accelerator,
     Buffer,
     Device,
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ModelLoadError
 from engine.layers import Target
-from engine.threads import restful_cpu
+from engine.threads import with_short_waits
 
 _ALIGNMENT_BYTES = 256
 """What a GPU's own allocator aligns to: kernels may read more than one number at once."""
@@ -109,7 +110,7 @@ def _starts(arrays: Sequence[NDArray[np.generic]]) -> list[int]:
 def _cpu() -> Compute:
     identity = _cpu_identity()
     target = Target(DeviceRef.CPU(), DType.float32, cross_dtype=DType.float16, is_int16=_multiplies_int16(identity))
-    return Compute(restful_cpu(), target, "CPU", identity)
+    return Compute(with_short_waits(CPU), target, "CPU", identity)
 
 
 def _gpu() -> Compute:

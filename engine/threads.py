@@ -17,8 +17,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from max.driver import CPU
+Device = TypeVar("Device")
 
 _PR_SET_TIMERSLACK = 29
 _SLACK_NS = 50_000_000
@@ -48,14 +49,6 @@ def _set_slack(slack_ns: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(slack_ns), 0, 0, 0)
 
 
-def restful_cpu() -> CPU:
-    """Return the host as a device whose workers wait for 20 µs only, or as MODULAR_THREAD_BUSY_WAIT_US says.
-
-    They are begun with the first device of the process: where there is one already, they wait as they do.
-    """
-    return _with_short_waits(CPU)
-
-
 def spread_workers() -> None:
     """Give each worker that has begun a processor of its own, where there is one for each.
 
@@ -70,8 +63,10 @@ def spread_workers() -> None:
             os.sched_setaffinity(worker, {cpu})
 
 
-def _with_short_waits(make: Callable[[], CPU]) -> CPU:
-    """Make the device with workers that wait briefly, and have it pass for a usual one.
+def with_short_waits(make: Callable[[], Device]) -> Device:
+    """Make MAX's device for the host with workers that wait for 20 µs, or as MODULAR_THREAD_BUSY_WAIT_US says.
+
+    They are begun with the first device of the process: where there is one already, they wait as they do.
 
     MAX reads the variable when it makes the device.  An ``InferenceSession``, later, wants one with the usual wait
     whatever the variable says, and aborts the process over another (26.7.0): so what is on record is put back.

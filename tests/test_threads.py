@@ -16,10 +16,7 @@ from engine.threads import lazy_timers
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = [
-    pytest.mark.max,
-    pytest.mark.skipif(sys.platform != "linux", reason="only Linux's threads are looked after"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux's threads are looked after")
 
 
 def slack_of_a_new_thread() -> int:
@@ -66,6 +63,7 @@ print(*(Path(f"/proc/{task.name}/timerslack_ns").read_text().strip() for task in
 """
 
 
+@pytest.mark.max
 @pytest.mark.weights
 def test_what_the_first_execution_begins_is_lazy() -> None:
     assert "50000000" in printed(_SLACKS).split()
@@ -91,6 +89,7 @@ print(before > 0, worked_s() - before)
 """
 
 
+@pytest.mark.max
 @pytest.mark.weights
 def test_workers_rest_once_a_text_is_done() -> None:
     """Of two workers' 0.6 s those of MAX as it comes take 0.3, ours a hundredth."""
@@ -107,6 +106,7 @@ print(WhisperModel.load("tiny.en", device="cpu").name)
 """
 
 
+@pytest.mark.max
 @pytest.mark.weights
 def test_whoever_says_how_long_workers_wait_is_heard() -> None:
     """MAX alone aborts: its session wants 200 µs, whatever the variable says."""
@@ -121,9 +121,8 @@ def test_max_is_left_alone_where_its_record_is_not_what_is_known(
     record = None if recorded is None else ctypes.c_size_t(recorded)
     monkeypatch.setenv("MODULAR_THREAD_BUSY_WAIT_US", asked)
     monkeypatch.setattr(threads, "_recorded_wait_us", lambda: record)
-    monkeypatch.setattr(threads, "CPU", lambda: os.environ.get("MODULAR_THREAD_BUSY_WAIT_US"))
 
-    assert threads.restful_cpu() is None
+    assert threads.with_short_waits(lambda: os.environ.get("MODULAR_THREAD_BUSY_WAIT_US")) is None
     assert record is None or record.value == recorded
 
 
@@ -139,9 +138,8 @@ def test_the_device_is_made_with_short_waits_and_recorded_as_usual(
 
     monkeypatch.setenv("MODULAR_THREAD_BUSY_WAIT_US", asked)
     monkeypatch.setattr(threads, "_recorded_wait_us", lambda: record)
-    monkeypatch.setattr(threads, "CPU", make)
 
-    assert threads.restful_cpu() == heard
+    assert threads.with_short_waits(make) == heard
     assert record.value == 200
     assert "MODULAR_THREAD_BUSY_WAIT_US" not in os.environ
 
@@ -160,6 +158,7 @@ for task in Path("/proc/self/task").iterdir():
 """
 
 
+@pytest.mark.max
 @pytest.mark.weights
 def test_on_a_virtual_machine_each_worker_has_a_processor_of_its_own() -> None:
     cpus = sorted(os.sched_getaffinity(0))
@@ -170,6 +169,7 @@ def test_on_a_virtual_machine_each_worker_has_a_processor_of_its_own() -> None:
     assert sorted(places) == sorted(f"[{cpu}]" for cpu in cpus)
 
 
+@pytest.mark.max
 @pytest.mark.weights
 def test_elsewhere_workers_go_where_linux_puts_them() -> None:
     places = printed(_PLACES.format(is_virtual=False)).splitlines()
