@@ -5,22 +5,36 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-NO_SPEECH_THRESHOLD = 0.3
 LOGPROB_THRESHOLD = -0.5
-"""Above the one and below the other there was no speech (docs/decisions/0015-nothing-invented.md).
+"""On average over a text; below it the model doubts what it heard."""
+_NO_SPEECH_THRESHOLD = 0.3
+_NO_SPEECH_OF_THE_IMPROBABLE = 0.2
+_DOUBT_THRESHOLD = 0.7
+_SURENESS_WEIGHT = 0.3
+"""No-speech probability less this times the average log-probability is the doubt about a short text.
 
-Measured: no utterance of real speech had a no-speech probability above 0.14 with tiny.en (172 utterances) or 0.26 with
-base (95), and whatever was made up of silence, noise or music had one above 0.39 and a log-probability below -0.6, but
-for loops.  whisper/transcribe.py@c0d2f62 has 0.6 and -1.0, and lets "you" through.
+Measured (docs/decisions/0015-nothing-invented.md): 0.73 or more of whatever was made up of silence, noise or music, but
+for loops, with tiny.en and base; less of nearly all that was said, in loud noise too.
 """
+_FEW_TOKENS = 12
+"""What is made up is short, or else a loop or a text that the model itself finds improbable or that repeats itself."""
+_REJECTED_LOGPROB, _REJECTED_COMPRESSION = -1.0, 2.4
+"""The limits by which whisper/transcribe.py@c0d2f62 rejects a text: still there after all temperatures, it is drawn."""
 
 _LONGEST_CYCLE = 16
 _FEWEST_REPEATED_TOKENS = 12
 
 
-def is_not_speech(no_speech_prob: float, avg_logprob: float, ids: Sequence[int] = ()) -> bool:
-    """Tell whether the model itself doubts that there was speech: by what it thinks of the text, or by a loop."""
-    return no_speech_prob > NO_SPEECH_THRESHOLD and (avg_logprob < LOGPROB_THRESHOLD or is_loop(ids))
+def is_not_speech(no_speech_prob: float, avg_logprob: float, ids: Sequence[int], text: str) -> bool:
+    """Tell whether there was no speech: the model itself doubts it, and its text is no better than made up."""
+    is_improbable = avg_logprob < _REJECTED_LOGPROB
+    if no_speech_prob <= (_NO_SPEECH_OF_THE_IMPROBABLE if is_improbable else _NO_SPEECH_THRESHOLD):
+        return False
+    if is_improbable or is_loop(ids):
+        return True
+    if len(ids) > _FEW_TOKENS:
+        return compression_ratio(text) > _REJECTED_COMPRESSION
+    return no_speech_prob - _SURENESS_WEIGHT * avg_logprob > _DOUBT_THRESHOLD
 
 
 def compression_ratio(text: str) -> float:

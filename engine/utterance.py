@@ -140,7 +140,7 @@ def _is_doubtful(hypothesis: Hypothesis) -> bool:
 
 def _is_made_up(hypothesis: Hypothesis) -> bool:
     ids = [token.id for token in hypothesis.tokens]
-    return is_not_speech(hypothesis.no_speech_prob, hypothesis.avg_logprob, ids)
+    return is_not_speech(hypothesis.no_speech_prob, hypothesis.avg_logprob, ids, text_of(hypothesis.tokens))
 
 
 def _final(id: int, text: str, hypothesis: Hypothesis, span: tuple[float, float]) -> Final:

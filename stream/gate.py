@@ -71,7 +71,8 @@ class GateOptions:
         longest_s: no utterance is longer.
         cut_within_s: one that goes on is cut at the quietest place in this much audio before that limit.
         threshold_dbfs: a frame whose RMS lies below is never voiced.
-        noise_margin_db: nor is one that is not so much louder than the noise of the last ten seconds; 0 to hear any.
+        noise_margin_db: nor is one that is not so much louder than the noise of the last ten seconds, or a quarter of
+            the way from that to the voice, in dB, where that is less; 0 to hear any.
         is_manual: nobody listens for speech and pauses: all audio is an utterance's, until the next flush.
     """
 
@@ -84,7 +85,7 @@ class GateOptions:
     longest_s: float = 28.0
     cut_within_s: float = 6.0
     threshold_dbfs: float = -65.0
-    noise_margin_db: float = 6.0
+    noise_margin_db: float = 8.0
     is_manual: bool = False
 
     def __post_init__(self) -> None:
@@ -147,7 +148,7 @@ class SpeechGate:
         self._tail_samples = n_samples(options.tail_ms / 1000)
         self._longest_samples = n_samples(options.longest_s)
         self._threshold_power = _power_of(options.threshold_dbfs)
-        self._noise_factor = 10 ** (options.noise_margin_db / 10) if options.noise_margin_db else 0.0
+        self._noise_margin_db = options.noise_margin_db
         self._opening_voiced_frames = options.opening_voiced_frames
         self._is_manual = options.is_manual
         self._recent_voiced = deque(self._recent_voiced, options.opening_frames)
@@ -229,8 +230,8 @@ class SpeechGate:
         power = float(amplitudes @ amplitudes) / FRAME_SAMPLES
         # The detector hears every frame: it follows the noise of the stream.
         threshold = self._threshold_power
-        if self._noise_factor:  # recordings do without, and need not pay for it
-            threshold = max(threshold, self._noise_factor * self._noise.power)
+        if self._noise_margin_db:  # recordings do without, and need not pay for it
+            threshold = max(threshold, self._noise.threshold_power(self._noise_margin_db))
         is_voiced = (self._detector.is_voiced(frame) and power >= threshold) or self._is_manual
         self._noise.receive_power(power)
         self._recent_power.append(power)

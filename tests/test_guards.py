@@ -25,12 +25,35 @@ def test_no_loop(ids: list[int]) -> None:
     assert not is_loop(ids)
 
 
-def test_not_speech_needs_both_signs() -> None:
-    assert is_not_speech(0.4, -0.6)
-    assert not is_not_speech(0.4, -0.4)
-    assert not is_not_speech(0.2, -1.1)
+@pytest.mark.parametrize(("no_speech_prob", "avg_logprob"), [(0.59, -0.44), (0.39, -1.1), (0.9, -0.1), (0.31, -1.4)])
+def test_a_short_text_is_not_speech_where_the_model_doubts_it(no_speech_prob: float, avg_logprob: float) -> None:
+    assert is_not_speech(no_speech_prob, avg_logprob, [50], "you")
+
+
+@pytest.mark.parametrize(("no_speech_prob", "avg_logprob"), [(0.4, -0.6), (0.52, -0.56), (0.2, -2.5), (0.65, -0.1)])
+def test_a_short_text_is_speech_where_the_model_is_sure_enough(no_speech_prob: float, avg_logprob: float) -> None:
+    assert not is_not_speech(no_speech_prob, avg_logprob, [50, 51, 52], "like as if")
+
+
+LONG = "He hopes there would be two for dinner, turnips and carrots and potatoes."
+
+
+def test_a_long_text_is_speech() -> None:
+    """Talk in loud noise has figures like these; twenty seconds of it were taken for noise."""
+    for figures in ((0.41, -0.65), (0.7, -0.79), (0.52, -0.97)):
+        assert not is_not_speech(*figures, [*range(20)], LONG)
+
+
+def test_a_text_that_is_improbable_whatever_was_tried_needs_less_doubt() -> None:
+    assert is_not_speech(0.26, -4.2, [50, 51], "Hwang Joon")
+    assert not is_not_speech(0.14, -4.2, [50, 51], "Hwang Joon")
+
+
+def test_a_long_text_that_is_improbable_or_repeats_itself_is_not() -> None:
+    assert is_not_speech(0.4, -1.01, [*range(20)], LONG)
+    assert is_not_speech(0.4, -0.6, [*range(20)], "sixty " * 20)
 
 
 def test_a_loop_is_not_speech_where_no_speech_is_probable() -> None:
-    assert is_not_speech(0.4, -0.1, [7] * 20)
-    assert not is_not_speech(0.2, -0.1, [7] * 20)
+    assert is_not_speech(0.4, -0.1, [7] * 20, "no " * 20)
+    assert not is_not_speech(0.2, -0.1, [7] * 20, "no " * 20)

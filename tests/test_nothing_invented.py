@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from speech import clips, read_clip
 
 from engine.events import Discarded, Event, Final
-from engine.options import StreamingOptions
+from engine.options import FOR_RECORDINGS, StreamingOptions
 from engine.service import SpeechModel
 from engine.transcriber import Transcriber
-from stream.detector import WebRtcDetector
+from stream.detector import FRAME_SAMPLES, WebRtcDetector
 
 pytestmark = [pytest.mark.max, pytest.mark.weights, pytest.mark.slow]
 FINALS_ALONE = StreamingOptions(partials=False)
 
 
-def heard(model: SpeechModel, audio: NDArray[np.int16]) -> list[Event]:
-    transcriber, events = Transcriber(WebRtcDetector(), FINALS_ALONE), []
-    for chunk in cut(audio, lambda: 4800):
+def heard(model: SpeechModel, audio: NDArray[np.int16], options: StreamingOptions = FINALS_ALONE) -> list[Event]:
+    transcriber, events = Transcriber(WebRtcDetector(), options), []
+    for chunk in cut(audio, lambda: 4800 if options is FINALS_ALONE else 480_000):
         transcriber.receive_audio(chunk)
         events += decoded(model, transcriber)
     transcriber.receive_eof()
@@ -45,6 +45,20 @@ def test_where_nobody_speaks_there_is_no_text(model: SpeechModel, audio_folder: 
     assert {} == invented
 
 
+@pytest.mark.parametrize("size", ["model", "base_model"])
+def test_a_recording_in_which_nobody_speaks_has_no_text(
+    size: str, audio_folder: Path, request: pytest.FixtureRequest
+) -> None:
+    """Here other temperatures are tried too, at which anything may be drawn."""
+    model: SpeechModel = request.getfixturevalue(size)
+    invented = {
+        path.stem: texts
+        for path in clips(audio_folder, "nonspeech", "zxx")
+        if (texts := [e.text for e in heard(model, read_clip(path), FOR_RECORDINGS) if isinstance(e, Final)])
+    }
+    assert {} == invented
+
+
 def test_behind_speech_noise_gives_no_text_either(model: SpeechModel, audio_folder: Path) -> None:
     speech = read_clip(next(path for path in clips(audio_folder, "wer") if "jfk" in path.stem))
     alone = [event.text for event in heard(model, speech) if isinstance(event, Final)]
@@ -61,3 +75,21 @@ def test_no_clean_speech_is_taken_for_noise(model: SpeechModel, audio_folder: Pa
         if "/short/" in path.as_posix():
             lost += [event for event in heard(model, read_clip(path)) if isinstance(event, Discarded)]
     assert 0.0 == sum(event.end_s - event.start_s for event in lost if event.end_s - event.start_s > 1.0)
+
+
+def test_speech_in_loud_noise_is_not_taken_for_noise(model: SpeechModel, audio_folder: Path) -> None:
+    """Clips behind one another, 5 dB above white noise."""
+    paths = [path for path in clips(audio_folder, "wer") if "/short/" in path.as_posix()][:8]
+    pause = np.zeros(19_200, np.int16)
+    speech = np.concatenate([part for path in paths for part in (read_clip(path), pause)])
+    power = np.mean(np.square(cut_evenly(speech), dtype=np.float64), axis=1)
+    level = np.sqrt(power[power > np.median(power)].mean())
+    noise = np.random.default_rng(5).normal(0.0, level / 10 ** (5 / 20), len(speech))
+    events = heard(model, np.clip(speech + noise, -32768, 32767).astype(np.int16), FOR_RECORDINGS)
+
+    assert [] == [event for event in events if isinstance(event, Discarded)]
+    assert sum(isinstance(event, Final) for event in events) >= 3
+
+
+def cut_evenly(audio: NDArray[np.int16]) -> NDArray[np.int16]:
+    return audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)

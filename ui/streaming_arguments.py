@@ -46,7 +46,7 @@ def _add_gate(add: Callable[..., argparse.Action]) -> None:
     add("--longest", dest="gate_longest_s", type=float, metavar="S", help=longest)
     threshold = "what is quieter is never a voice (-65)"
     add("--threshold-dbfs", dest="gate_threshold_dbfs", type=float, metavar="=DB", help=threshold)
-    margin = "nor what is not so much louder than the noise of the last ten seconds, 0 for any (6)"
+    margin = "nor what is not so much louder than the noise of the last ten seconds, at most; 0 for any (8)"
     add("--noise-margin-db", dest="gate_noise_margin_db", type=float, metavar="DB", help=margin)
 
 
