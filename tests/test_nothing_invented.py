@@ -45,16 +45,17 @@ def test_where_nobody_speaks_there_is_no_text(model: SpeechModel, audio_folder: 
     assert {} == invented
 
 
-@pytest.mark.parametrize("size", ["model", "base_model"])
+@pytest.mark.parametrize(("size", "name"), [("model", ""), ("base_model", "noise_hens"), ("base_model", "noise_dog")])
 def test_a_recording_in_which_nobody_speaks_has_no_text(
-    size: str, audio_folder: Path, request: pytest.FixtureRequest
+    size: str, name: str, audio_folder: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Here other temperatures are tried too, at which anything may be drawn."""
+    """Here other temperatures are tried too, at which anything may be drawn: base drew most from hens and a dog."""
     model: SpeechModel = request.getfixturevalue(size)
     invented = {
         path.stem: texts
         for path in clips(audio_folder, "nonspeech", "zxx")
-        if (texts := [e.text for e in heard(model, read_clip(path), FOR_RECORDINGS) if isinstance(e, Final)])
+        if path.stem.startswith(name)
+        and (texts := [e.text for e in heard(model, read_clip(path), FOR_RECORDINGS) if isinstance(e, Final)])
     }
     assert {} == invented
 
