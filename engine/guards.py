@@ -9,6 +9,7 @@ LOGPROB_THRESHOLD = -0.5
 """On average over a text; below it the model doubts what it heard."""
 _NO_SPEECH_THRESHOLD = 0.3
 _NO_SPEECH_OF_THE_IMPROBABLE = 0.2
+"""No-speech probability up to which a text is speech; clean speech has 0.14 at most with tiny.en, 0.26 with base."""
 _DOUBT_THRESHOLD = 0.7
 _SURENESS_WEIGHT = 0.3
 """No-speech probability less this times the average log-probability is the doubt about a short text.
@@ -19,7 +20,7 @@ for loops, with tiny.en and base; less of nearly all that was said, in loud nois
 _FEW_TOKENS = 12
 """What is made up is short, or else a loop or a text that the model itself finds improbable or that repeats itself."""
 _REJECTED_LOGPROB, _REJECTED_COMPRESSION = -1.0, 2.4
-"""The limits by which whisper/transcribe.py@c0d2f62 rejects a text: still there after all temperatures, it is drawn."""
+"""The limits by which whisper/transcribe.py@c0d2f62 rejects a text: one that is so after all temperatures was drawn."""
 
 _LONGEST_CYCLE = 16
 _FEWEST_REPEATED_TOKENS = 12

@@ -20,9 +20,19 @@ pytestmark = [pytest.mark.max, pytest.mark.weights, pytest.mark.slow]
 FINALS_ALONE = StreamingOptions(partials=False)
 
 
-def heard(model: SpeechModel, audio: NDArray[np.int16], options: StreamingOptions = FINALS_ALONE) -> list[Event]:
+def heard(model: SpeechModel, audio: NDArray[np.int16]) -> list[Event]:
+    return heard_in_chunks(model, audio, FINALS_ALONE, 4_800)
+
+
+def heard_as_recording(model: SpeechModel, audio: NDArray[np.int16]) -> list[Event]:
+    return heard_in_chunks(model, audio, FOR_RECORDINGS, 480_000)
+
+
+def heard_in_chunks(
+    model: SpeechModel, audio: NDArray[np.int16], options: StreamingOptions, chunk_samples: int
+) -> list[Event]:
     transcriber, events = Transcriber(WebRtcDetector(), options), []
-    for chunk in cut(audio, lambda: 4800 if options is FINALS_ALONE else 480_000):
+    for chunk in cut(audio, lambda: chunk_samples):
         transcriber.receive_audio(chunk)
         events += decoded(model, transcriber)
     transcriber.receive_eof()
@@ -55,7 +65,7 @@ def test_a_recording_in_which_nobody_speaks_has_no_text(
         path.stem: texts
         for path in clips(audio_folder, "nonspeech", "zxx")
         if path.stem.startswith(name)
-        and (texts := [e.text for e in heard(model, read_clip(path), FOR_RECORDINGS) if isinstance(e, Final)])
+        and (texts := [e.text for e in heard_as_recording(model, read_clip(path)) if isinstance(e, Final)])
     }
     assert {} == invented
 
@@ -86,7 +96,7 @@ def test_speech_in_loud_noise_is_not_taken_for_noise(model: SpeechModel, audio_f
     power = np.mean(np.square(cut_evenly(speech), dtype=np.float64), axis=1)
     level = np.sqrt(power[power > np.median(power)].mean())
     noise = np.random.default_rng(5).normal(0.0, level / 10 ** (5 / 20), len(speech))
-    events = heard(model, np.clip(speech + noise, -32768, 32767).astype(np.int16), FOR_RECORDINGS)
+    events = heard_as_recording(model, np.clip(speech + noise, -32768, 32767).astype(np.int16))
 
     assert [] == [event for event in events if isinstance(event, Discarded)]
     assert sum(isinstance(event, Final) for event in events) >= 3
