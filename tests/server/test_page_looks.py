@@ -38,11 +38,13 @@ def test_a_token_is_asked_for_and_kept_for_the_tab_alone(open_page: OpenPage, tm
         server.start("--token-file", str(token_file))
         page = open_page(server.address)
         page.when("!document.getElementById('token-form').hidden")
-        for given, wanted in (("wrong-token-of-16", "unauthorized"), (token_file.read_text().strip(), "session")):
+        right = token_file.read_text().strip()
+        for given, said, phase in (("wrong-token-of-16", "unauthorized", "idle"), (right, "session", "listening")):
             page.run(f"document.getElementById('token').value = {json.dumps(given)}")
             page.run("document.getElementById('token-form').requestSubmit()")
             page.click("start")
-            page.when(f"heard.some(({{ kind, code }}) => [kind, code].includes('{wanted}')) && document.title")
+            heard = f"heard.some(({{ kind, code }}) => [kind, code].includes('{said}'))"
+            page.when(f"{heard} && document.body.dataset.phase === '{phase}'")
 
         assert 1 == page.run("sessionStorage.length")
         assert 0 == page.run("localStorage.length")
