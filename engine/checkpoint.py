@@ -6,8 +6,9 @@ What is in a path is told by its content, never by its name.  How each format is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.checkpoints.ctranslate2 import read_ctranslate2
@@ -30,6 +31,7 @@ class Checkpoint:
         suppress_ids: tokens that are never picked.
         begin_suppress_ids: tokens that are not picked first.
         alignment_heads: (layer, head) of the decoder's heads whose attention follows the audio; may be empty.
+        identity: as ``identity_of`` tells; "" where it is in no file.
     """
 
     dimensions: ModelDimensions
@@ -38,16 +40,45 @@ class Checkpoint:
     suppress_ids: tuple[int, ...]
     begin_suppress_ids: tuple[int, ...]
     alignment_heads: tuple[tuple[int, int], ...]
+    identity: str = ""
+
+
+class _StoredWeights(Mapping[str, Weight]):
+    """Weights that stay in their files, and are read and verified each time one is asked for."""
+
+    def __init__(self, stored: StoredModel, path: Path) -> None:
+        self._tensors = stored.tensors
+        self._shapes = expected_shapes(stored.dimensions)
+        self._path = path
+
+    def __getitem__(self, name: str) -> Weight:
+        return joined_weight(f"{self._path}: weight {name}", self._tensors.get(name, ()), self._shapes[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read the Whisper in ``path``.
+    """Read the Whisper in ``path``, all of it.
 
     Args:
         path: a CTranslate2 folder, a Hugging Face folder with safetensors, or a .pt file of OpenAI's.
 
     Raises:
         CheckpointError: something is missing, damaged or not a Whisper; the message says what and what to do.
+    """
+    checkpoint = open_checkpoint(path)
+    return replace(checkpoint, weights=dict(checkpoint.weights))
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Read the Whisper in ``path`` as ``read_checkpoint`` does, but each of its weights only when it is asked for.
+
+    Raises:
+        CheckpointError: something but a weight is missing or damaged; so does asking for a weight that is.
     """
     stored = read_stored(path)
     dimensions = stored.dimensions
@@ -59,15 +90,27 @@ def read_checkpoint(path: Path) -> Checkpoint:
     check_layers(dimensions, len(stored.tensors), path)
     return Checkpoint(
         dimensions=dimensions,
-        weights={
-            name: joined_weight(f"{path}: weight {name}", stored.tensors.get(name, ()), shape)
-            for name, shape in expected_shapes(dimensions).items()
-        },
+        weights=_StoredWeights(stored, path),
         vocabulary=stored.vocabulary,
         suppress_ids=stored.suppress_ids,
         begin_suppress_ids=stored.begin_suppress_ids,
         alignment_heads=stored.alignment_heads,
+        identity=identity_of(path),
     )
+
+
+def identity_of(path: Path) -> str:
+    """Return what tells the model in ``path`` from others: its place, a hyphen, and its content.
+
+    Contents are told apart by sizes and times, as Make and git do.
+    """
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    return f"{_digest(path.resolve())}-{_digest(states)}"
+
+
+def _digest(what: object) -> str:
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 
 def read_stored(path: Path) -> StoredModel:

@@ -11,28 +11,20 @@ import fcntl
 import hashlib
 import importlib.metadata
 import io
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import platformdirs
 from max._mlir_context import ensure_default_mlir_context
 from max.engine import CompiledModel, InferenceSession, read
 from max.graph import Graph
 from mojo.paths import MojoCompilationError
 
+from engine.cache import CACHE_VARIABLE, cache_folder, whole_file
 from engine.errors import ModelLoadError
 
-CACHE_VARIABLE = "MAX_WHISPER_CACHE"
 _MAGIC = b"max-whisper artifact 1\n"
 _DIGEST_BYTES = 32
-
-
-def cache_folder() -> Path:
-    """Return the folder of compiled artifacts; ``MAX_WHISPER_CACHE`` overrides the platform's usual place."""
-    override = os.environ.get(CACHE_VARIABLE)
-    return Path(override).expanduser() if override else platformdirs.user_cache_path("max-whisper")
 
 
 def artifact_path(name: str, *shaping: str) -> Path:
@@ -62,12 +54,11 @@ def read_artifact(path: Path) -> CompiledModel | None:
     MAX trusts what it reads, so the content is held against its own checksum first.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            head, body = file.read(len(_MAGIC) + _DIGEST_BYTES), file.read()
     except OSError:
         return None
-    head = len(_MAGIC) + _DIGEST_BYTES
-    digest, body = content[len(_MAGIC) : head], content[head:]
-    if not content.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
+    if head != _MAGIC + hashlib.sha256(body).digest():
         return None
     try:
         return read(io.BytesIO(body))
@@ -114,17 +105,12 @@ def _only_one(path: Path) -> Iterator[None]:
 
 
 def _keep(compiled: CompiledModel, path: Path) -> None:
-    """Write the artifact beside its place and move it there in one step, so that nobody ever reads half of it."""
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem) as folder:
-            exported, finished = Path(folder) / "exported", Path(folder) / "finished"
+        with whole_file(path) as unfinished:
+            exported = unfinished.with_name("exported")
             compiled.export_mef(exported)
             body = exported.read_bytes()
-            with finished.open("wb") as file:
-                file.write(_MAGIC + hashlib.sha256(body).digest() + body)
-                file.flush()
-                os.fsync(file.fileno())
-            finished.replace(path)
+            unfinished.write_bytes(_MAGIC + hashlib.sha256(body).digest() + body)
     except (OSError, RuntimeError, ValueError) as error:  # MAX reports a full disk as a ValueError
         raise _unwritable(path.parent, error) from error
 

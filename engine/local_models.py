@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoint import read_checkpoint, read_stored
+from engine.checkpoint import identity_of, read_checkpoint, read_stored
 from engine.compiled import artifact_path
 from engine.config import ModelDimensions
 from engine.devices import choose_compute
 from engine.errors import CheckpointError
 from engine.hub import HubModel, downloaded_ids, hub_folder, is_sound
+from engine.kept_arrays import kept_files
 from engine.model_names import HUB_IDS, hub_model
 from engine.networks import artifact_keys
 from engine.packaged import checkpoint_folder, is_packaged
@@ -93,6 +94,8 @@ def outline(model: LocalModel) -> Outline:
 def verify(model: LocalModel) -> None:
     """Hold the files of ``model`` against the hub's hashes of them, and read all of it.
 
+    What was made of its weights and kept is made again when it is next loaded.
+
     Raises:
         CheckpointError: it is damaged.
     """
@@ -103,6 +106,8 @@ def verify(model: LocalModel) -> None:
                 f"then `max-whisper models pull {model.name}`."
             )
     read_checkpoint(model.folder)
+    for path in kept_files(identity_of(model.folder)):
+        path.unlink(missing_ok=True)
 
 
 def artifacts(what: Outline) -> list[Path]:
@@ -117,20 +122,21 @@ def is_compiled(paths: Sequence[Path]) -> bool:
 
 
 def remove(model: LocalModel) -> int:
-    """Delete ``model`` with all its revisions, and the artifacts no other model needs; return the bytes freed.
+    """Delete ``model`` with all its revisions and what was made of them alone; return the bytes freed.
 
     Raises:
         CheckpointError: it belongs to a package, or cannot be deleted.
     """
     if model.on_hub is None:
         raise CheckpointError(f"{model.name} is part of an installed package, in {model.folder}. Uninstall that.")
-    unshared = _unshared_artifacts(model)
     whole = model.on_hub.folder
-    paths = [path for path in whole.rglob("*") if path.is_file() and not path.is_symlink()] + unshared
+    kept = [path for snapshot in whole.glob("snapshots/*") for path in kept_files(identity_of(snapshot))]
+    made = _unshared_artifacts(model) + kept
+    paths = [path for path in whole.rglob("*") if path.is_file() and not path.is_symlink()] + made
     n_bytes = sum(path.stat().st_size for path in paths)
     try:
         shutil.rmtree(whole)
-        for path in unshared:
+        for path in made:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(f"{error.filename} cannot be deleted: {error.strerror}.") from error

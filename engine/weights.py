@@ -3,33 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from max.driver import Buffer
 from max.dtype import DType
 from numpy.typing import NDArray
 
-from engine.checkpoints.stored import Weight
+from engine.checkpoint import Checkpoint
+from engine.checkpoints.stored import BFLOAT16, Array, Weight
 from engine.devices import Compute
 from engine.int16 import INTEGERS, SCALES, quantised
+from engine.kept_arrays import Arrays, kept_arrays
 from engine.layers import Target
 
-Weights = Mapping[str, Weight]
+Buffers = dict[str, Buffer]
+
+_EMBEDDING = "decoder.token_embedding"
+_ENGINE = Path(__file__).parent
+_SHAPING_SOURCES = (Path(__file__), _ENGINE / "int16.py", _ENGINE / "checkpoints" / "stored.py")
+"""What decides how weights look that are kept."""
 
 
-def weights_by_network(weights: Weights) -> tuple[Weights, Weights]:
-    """The weights of the encoder's graph, which computes the cross KV too, and those of the decoder's."""
-    for_encoder = {n: v for n, v in weights.items() if n.startswith("encoder.") or ".cross_attention.kv." in n}
-    return for_encoder, {name: value for name, value in weights.items() if name not in for_encoder}
+@dataclass(frozen=True, slots=True)
+class PlacedWeights:
+    """Weights on a device, by the names and in the types that the graphs declare.
+
+    Attributes:
+        encoder: those of the encoder's graph, which computes the cross KV too.
+        decoder: those of the decoder's graph.
+        few_rows: what the decoder's graph is to be built for.
+    """
+
+    encoder: Buffers
+    decoder: Buffers
+    few_rows: Target
 
 
-def with_kernel(target: Target, weights: Weights) -> Target:
+def placed_weights(checkpoint: Checkpoint, compute: Compute) -> PlacedWeights:
+    """Return the weights of ``checkpoint`` where ``compute`` wants them.
+
+    Making integers of them takes longer than all else of loading, so they are kept.
+
+    Raises:
+        CheckpointError: a weight is missing or damaged.
+    """
+    target = compute.target
+    if target.is_int16 and checkpoint.identity:
+        arrays = kept_arrays(checkpoint.identity, _SHAPING_SOURCES, lambda: _arranged(checkpoint.weights, target))
+    else:
+        arrays = _arranged(checkpoint.weights, target)
+    buffers = {name: _placed(values, compute) for name, values in arrays.items()}
+    encoder = {name: buffer for name, buffer in buffers.items() if _is_encoders(name)}
+    decoder = {name: buffer for name, buffer in buffers.items() if name not in encoder}
+    return PlacedWeights(encoder, decoder, _with_kernel(target, arrays[_EMBEDDING].dtype))
+
+
+def _is_encoders(name: str) -> bool:
+    return name.startswith("encoder.") or ".cross_attention.kv." in name
+
+
+def _with_kernel(target: Target, dtype: np.dtype[np.generic]) -> Target:
     """On the CPU our own kernel reads the matrices, in half precision where nothing is lost: most were published so."""
     if target.is_gpu:
         return target
-    is_half = all(_is_half(value) for value in weights.values() if value.ndim == 2)
-    return replace(target, matrix_dtype=DType.float16 if is_half else DType.float32)
+    return replace(target, matrix_dtype=DType.float16 if dtype == np.float16 else DType.float32)
+
+
+def _arranged(weights: Mapping[str, Weight], target: Target) -> Arrays:
+    """Return ``weights`` by the names and in the types that the graphs for ``target`` declare."""
+    decoders = {name: weights[name] for name in weights if not _is_encoders(name)}
+    is_half = all(_is_half(value) for value in decoders.values() if value.ndim == 2)
+    few_rows = _with_kernel(target, np.dtype(np.float16 if is_half else np.float32))
+    arrays: Arrays = {}
+    for name in weights:
+        if name in decoders:
+            arrays |= _as_declared(name, decoders[name], few_rows)
+        else:
+            arrays |= _as_declared(name, weights[name], target)
+    return arrays
 
 
 def _is_half(values: Weight) -> bool:
@@ -39,28 +92,31 @@ def _is_half(values: Weight) -> bool:
         return np.array_equal(values.astype(np.float16), values)
 
 
-def placed(weights: Weights, target: Target, compute: Compute) -> dict[str, Buffer]:
-    """Return ``weights`` on the device, by the names and in the types the graphs for ``target`` declare."""
-    buffers: dict[str, Buffer] = {}
-    for name, value in weights.items():
-        is_matrix = name.endswith(".weight") and value.ndim > 1
-        if target.is_int16 and (is_matrix or name.endswith(".token_embedding")):
-            matrix = value if value.ndim == 2 else value.transpose(0, 2, 1).reshape(len(value), -1)
-            integers, scales = quantised(matrix)
-            buffers |= {name + INTEGERS: Buffer.from_numpy(integers), name + SCALES: Buffer.from_numpy(scales)}
-        if not (target.is_int16 and is_matrix):
-            buffers[name] = _to_device(value, target.dtype_of(value.ndim), compute)
-    return buffers
+def _as_declared(name: str, value: Weight, target: Target) -> Arrays:
+    is_matrix = name.endswith(".weight") and value.ndim > 1
+    declared: Arrays = {}
+    if target.is_int16 and (is_matrix or name == _EMBEDDING):
+        matrix = value if value.ndim == 2 else value.transpose(0, 2, 1).reshape(len(value), -1)
+        declared[name + INTEGERS], declared[name + SCALES] = quantised(matrix)
+    if not (target.is_int16 and is_matrix):
+        declared[name] = _converted(value, target.dtype_of(value.ndim))
+    return declared
 
 
-def _to_device(values: Weight, dtype: DType, compute: Compute) -> Buffer:
+def _converted(values: Weight, dtype: DType) -> Array:
     if dtype == DType.bfloat16:
-        return _to_bfloat16(values.astype(np.float32)).to(compute.device)
-    return Buffer.from_numpy(np.ascontiguousarray(values, dtype.to_numpy())).to(compute.device)
+        return _to_bfloat16(values.astype(np.float32))
+    return np.ascontiguousarray(values, dtype.to_numpy())
 
 
-def _to_bfloat16(values: NDArray[np.float32]) -> Buffer:
+def _to_bfloat16(values: NDArray[np.float32]) -> Array:
     """Round to nearest even: numpy has no bfloat16, so its bits are made by hand."""
     bits = np.ascontiguousarray(values).view(np.uint32)
     rounded = bits + np.uint32(0x7FFF) + ((bits >> 16) & np.uint32(1))
-    return Buffer.from_numpy((rounded >> 16).astype(np.uint16)).view(DType.bfloat16)
+    return (rounded >> 16).astype(np.uint16).view(BFLOAT16)
+
+
+def _placed(values: Array, compute: Compute) -> Buffer:
+    if values.dtype == BFLOAT16:
+        return Buffer.from_numpy(values.view(np.uint16)).view(DType.bfloat16).to(compute.device)
+    return Buffer.from_numpy(values).to(compute.device)

@@ -42,7 +42,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "max.nn": ("engine/layers.py",),
     "mojo": ("engine/compiled.py",),
     "numpy": ("stream/", "engine/", "ui/bench/"),
-    "platformdirs": ("engine/compiled.py", "ui/paths.py"),
+    "platformdirs": ("engine/cache.py", "ui/paths.py"),
     "prometheus_client": ("ui/server/meters.py",),
     "psutil": ("ui/bench/peers/server.py",),
     "pywhispercpp": ("ui/bench/peers/whisper_cpp_worker.py",),

@@ -20,7 +20,7 @@ from max.engine import InferenceSession
 from max.graph import DeviceRef, Graph, TensorType
 
 from engine import compiled
-from engine.compiled import artifact_path, cache_folder, compile_and_keep, read_artifact
+from engine.compiled import artifact_path, compile_and_keep, read_artifact
 from engine.errors import ModelLoadError
 
 pytestmark = pytest.mark.max
@@ -113,13 +113,6 @@ def test_a_change_of_the_graphs_source_is_in_the_name(
     with (engine / source).open("a") as file:
         file.write("# changed\n")
     assert artifact_path("doubling", "float32") != path
-
-
-def test_the_cache_is_where_the_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAX_WHISPER_CACHE", str(tmp_path / "here"))
-    assert cache_folder() == tmp_path / "here"
-    monkeypatch.delenv("MAX_WHISPER_CACHE")
-    assert cache_folder().name == "max-whisper"
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ui.imports import quiet_imports
 from ui.interrupts import held_interrupts
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +44,18 @@ def test_a_program_started_in_the_block_is_not_interrupted() -> None:
     interrupt_itself = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('alive')"
     with held_interrupts():
         assert subprocess.check_output([sys.executable, "-c", interrupt_itself]) == b"alive\n"
+
+
+def test_garbage_is_looked_for_again_behind_imports() -> None:
+    def import_in_vain() -> None:
+        with quiet_imports():
+            assert not gc.isenabled()
+            raise ImportError
+
+    with pytest.raises(ImportError):
+        import_in_vain()
+    assert gc.isenabled()
+    gc.unfreeze()
 
 
 @pytest.mark.max

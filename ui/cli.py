@@ -29,7 +29,7 @@ from ui.errors import (
     report_crash,
 )
 from ui.flag_values import count
-from ui.interrupts import held_interrupts
+from ui.imports import quiet_imports
 from ui.models import add_models_command
 from ui.serve_arguments import add_serving, find_unsafe
 from ui.settings import SettingsError, with_settings
@@ -118,27 +118,27 @@ def _open_closed_streams() -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "devices":
-        with held_interrupts():
+        with quiet_imports():
             from ui.devices import print_microphones
         print_microphones()
         return EXIT_OK
     if arguments.command == "models":
-        with held_interrupts():
+        with quiet_imports():
             from ui.model_commands import ACTIONS
         return ACTIONS[arguments.action](arguments)
     if arguments.command == "serve":
-        with held_interrupts():
+        with quiet_imports():
             from ui.serving import serve
             from ui.timings import told_timings
         with told_timings(arguments):
             return serve(arguments)
     if arguments.command == "connect":
-        with held_interrupts():
+        with quiet_imports():
             from ui.connect import connect_to_server
         return connect_to_server(arguments)
     if arguments.command == "bench":
         return _bench(arguments)
-    with held_interrupts():
+    with quiet_imports():
         from ui import commands
         from ui.timings import told_timings
     with told_timings(arguments):

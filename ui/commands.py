@@ -23,7 +23,7 @@ from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OutputError, compl
 from ui.formats.event_lines import EventLineWriter
 from ui.formats.text import printable
 from ui.formats.transcripts import transcript_writer
-from ui.interrupts import held_interrupts
+from ui.imports import quiet_imports
 from ui.loading import load_with_progress
 from ui.paths import new_transcript_path
 from ui.terminal.keyboard import silent_keyboard
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def transcribe_files(arguments: argparse.Namespace) -> int:
     """``max-whisper file``: each file in turn; one that cannot be read costs the exit code, not the others."""
-    with held_interrupts():
+    with quiet_imports():
         from stream.file import FileSource
     sources = [FileSource(path, paced=arguments.paced) for path in arguments.paths]
     # What comes through a named pipe comes once.
@@ -63,7 +63,7 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
 
 def transcribe_microphone(arguments: argparse.Namespace) -> int:
     """``max-whisper mic``: until Ctrl-C; the transcript is saved as it goes."""
-    with held_interrupts():
+    with quiet_imports():
         from stream.microphone import Microphone
     # Where nothing can be recorded, that is told before the model is loaded.
     if not asyncio.run(can_be_read(Microphone(arguments.device))):
@@ -82,7 +82,7 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
 
 def transcribe_pipe(arguments: argparse.Namespace) -> int:
     """``max-whisper pipe``: until the writer closes its end."""
-    with held_interrupts():
+    with quiet_imports():
         from stream.pipe import PipeSource
     stream = None if sys.stdin is None else sys.stdin.buffer
     if stream is None or stream.isatty():
@@ -95,7 +95,7 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
 
 def demonstrate(arguments: argparse.Namespace) -> int:
     """``max-whisper demo``: the sample through the path a microphone takes, and what was measured."""
-    with held_interrupts():
+    with quiet_imports():
         from stream.file import FileSource
         from ui.demo import Recorder, sample_folder
         from ui.report import print_rows, report_rows
@@ -140,7 +140,7 @@ def load_model(arguments: argparse.Namespace) -> WhisperModel:
 def model_loader(arguments: argparse.Namespace) -> Callable[[], WhisperModel]:
     """Return what brings up the model the arguments name; it may run on any thread, this on the main one."""
     # MAX must be imported on the main thread: it ends its compiler's context on the thread that began it.
-    with held_interrupts(), arguments.timings.stage("importing MAX"):
+    with quiet_imports(), arguments.timings.stage("importing MAX"):
         from engine.model import WhisperModel
 
     def load(on_progress: OnProgress) -> WhisperModel:

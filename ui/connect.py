@@ -15,7 +15,7 @@ from ui.captions import Ending, Sink, show_events
 from ui.commands import can_be_read, exit_code, open_files, open_view
 from ui.decoding_arguments import asked_text
 from ui.errors import EXIT_FAILED, complain
-from ui.interrupts import held_interrupts
+from ui.imports import quiet_imports
 from ui.remote.client import Remote, RemoteError, remote_captions
 from ui.serve_arguments import read_tokens
 from ui.terminal.state import TranscriptState
@@ -48,7 +48,7 @@ def _run(source: AudioSource, remote: Remote, arguments: argparse.Namespace, fil
 
 
 def _source(arguments: argparse.Namespace) -> AudioSource:
-    with held_interrupts():
+    with quiet_imports():
         from stream.file import FileSource
         from stream.microphone import Microphone
         from stream.pipe import PipeSource

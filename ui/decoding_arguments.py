@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ui.flag_values import count, listed, number
-from ui.interrupts import held_interrupts
+from ui.imports import quiet_imports
 from ui.streaming_arguments import live_flags, with_streaming
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def find_contradiction(arguments: argparse.Namespace) -> str | None:
 
 
 def _find_bad_value(arguments: argparse.Namespace) -> str | None:
-    with held_interrupts():
+    with quiet_imports():
         from engine.options import StreamingOptions  # brings NumPy, for which --help should not wait
     try:
         streaming_options(arguments, StreamingOptions())

@@ -43,14 +43,16 @@ class StoredModel:
 
 
 def map_file(path: Path) -> mmap.mmap:
-    """Map ``path`` for reading: its pages are read when they are used.
+    """Map ``path`` into memory: its pages are read when they are used.
+
+    What is written there stays there: it may be, since MAX copies arrays that are read-only.
 
     Raises:
         CheckpointError: it cannot be read, or there is nothing in it.
     """
     try:
         with path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     except (OSError, ValueError) as error:  # ValueError: the file is empty
         raise CheckpointError(f"{path} cannot be read: {error}. Get the model again.") from error
 

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from checkpoint_files import small_checkpoint, write_hugging_face
 from hub_server import Hub, hub_of, point_to, served
 from huggingface_hub import constants
 
+from engine.checkpoint import identity_of
 from engine.hub import HubModel
+from engine.kept_arrays import kept_arrays, kept_files
 from ui.cli import main
 
 pytestmark = pytest.mark.slow
@@ -45,6 +48,22 @@ def test_a_pulled_model_is_listed_verified_and_removed(hub: Hub, capfd: pytest.C
     assert main(["models", "remove", ID, "--yes"]) == 0
     assert capfd.readouterr().out == f"{ID} is removed: 2 MB are free again\n"
     assert not HubModel(ID).folder.exists()
+
+
+def test_what_was_made_of_a_model_goes_with_it(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MAX_WHISPER_CACHE", str(tmp_path / "made"))
+    assert main(["models", "pull", ID]) == 0
+    snapshot = HubModel(ID).snapshot
+    assert snapshot is not None
+    identity = identity_of(snapshot)
+    for action, said in (("verify", f"{ID} is sound"), ("remove", "12 MB are free again")):
+        kept_arrays(identity, [], lambda: {"weight": np.zeros(5_000_000, np.int16)})
+        assert len(kept_files(identity)) == 1
+        assert main(["models", action, ID, *(["--yes"] if action == "remove" else [])]) == 0
+        assert said in capfd.readouterr().out
+        assert kept_files(identity) == []
 
 
 def test_a_pulled_model_is_not_pulled_again(hub: Hub) -> None:

@@ -18,7 +18,7 @@ from ui.bench.recordings import read_recordings
 from ui.bench.tables import deletions, tables_of
 from ui.bench.worker import command_of
 from ui.errors import EXIT_FAILED, EXIT_OK, complain
-from ui.interrupts import held_interrupts
+from ui.imports import quiet_imports
 
 
 def bench_offline(arguments: argparse.Namespace) -> int:
@@ -47,7 +47,7 @@ def bench_offline(arguments: argparse.Namespace) -> int:
 
 def _commands(programs: list[Program], model: str, figures: Figures) -> dict[str, list[str]]:
     """What starts each program; one that cannot be set up is noted."""
-    with held_interrupts():
+    with quiet_imports():
         from ui.bench.peers.conversions import weights_for
     commands = {}
     for program in programs:

@@ -1,10 +1,8 @@
-"""Runs in a process of its own, as the peers do: what ``max-whisper file`` does with a recording, and its parts."""
+"""What ``max-whisper file`` does with a recording, and its parts."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import time
 from functools import cache
 from typing import Any
@@ -19,7 +17,6 @@ from engine.options import FOR_RECORDINGS, DecodingOptions
 from engine.pipeline import transcribe
 from engine.tasks import Window
 from stream.file import FileSource
-from ui.bench.peers.answering import serve
 
 _POSITIONS_PER_S = 50
 _WINDOW_SAMPLES = 480_000
@@ -78,8 +75,3 @@ def read_window(path: str) -> NDArray[np.int16]:
         return np.concatenate([chunk.samples async for chunk in FileSource(path).chunks()])
 
     return asyncio.run(samples())[:_WINDOW_SAMPLES]
-
-
-if __name__ == "__main__":
-    program = MaxWhisper(json.loads(sys.argv[1]))
-    serve({"transcribe": program.transcribe, "encode": program.encode, "step": program.step})

@@ -75,7 +75,7 @@ class Program:
 
 def ours(compute: str) -> Program:
     """``max-whisper file``, on the device that ``compute`` names."""
-    worker = Path(__file__).with_name("ours.py")
+    worker = Path(__file__).with_name("ours_worker.py")
     return Program(name="max-whisper", worker=worker, settings={"compute": compute}, has_parts=True)
 
 

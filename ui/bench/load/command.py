@@ -21,7 +21,7 @@ from ui.bench.streaming.measure import Listener
 from ui.bench.streaming.streams import StreamMaker, sample_stream, told_times
 from ui.bench.worker import command_of
 from ui.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, complain
-from ui.interrupts import held_interrupts
+from ui.imports import quiet_imports
 
 _HANGOVER_S = StreamingOptions().gate.hangover_ms / 1000
 
@@ -72,7 +72,7 @@ def _runs(arguments: argparse.Namespace, streams: Streams, notes: list[str]) -> 
 
 def _peers_runs(arguments: argparse.Namespace, streams: Streams, notes: list[str]) -> Iterator[LoadRun]:
     """Load the peers; one that cannot be set up, or fails, is noted, and the others go on."""
-    with held_interrupts():
+    with quiet_imports():
         from ui.bench.peers.conversions import weights_for
     for program in (PEERS[name] for name in arguments.peers):
         try:

@@ -19,7 +19,7 @@ from ui.bench.streaming.streams import SETS, StreamMaker, sample_stream, told_ti
 from ui.bench.streaming.tables import tables_of
 from ui.bench.worker import command_of
 from ui.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, complain
-from ui.interrupts import held_interrupts
+from ui.imports import quiet_imports
 from ui.scoring.traces import trace_as_json
 
 
@@ -83,7 +83,7 @@ def _peers_runs(arguments: argparse.Namespace, sets: Sets, notes: list[str]) -> 
     """Let the peers hear the same; one that cannot be set up, or fails, is noted, and the others go on."""
     if "wall" not in arguments.clock:
         return
-    with held_interrupts():
+    with quiet_imports():
         from ui.bench.peers.conversions import weights_for
     for program in (PEERS[name] for name in arguments.peers):
         try:
