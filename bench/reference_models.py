@@ -22,7 +22,7 @@ from engine.config import ModelDimensions
 from engine.convolution import convolve_pairs, convolve_with_stride_two
 from engine.devices import choose_compute
 from engine.layers import Scope, Target, layer_norm
-from engine.weights import placed
+from engine.weights import placed_weights
 
 Array = NDArray[np.floating]
 
@@ -59,7 +59,7 @@ def our_layers(checkpoint: Checkpoint, mel: Array) -> list[Array]:
         "encoder-layers", repr(dims), compute.identity, str(compute.target), Path(__file__).read_text(encoding="utf-8")
     )
     compiled = compile_and_keep(path, session, lambda: layers_graph(dims, compute.target))
-    model = session.init(compiled, weights_registry=placed(checkpoint.weights, compute.target, compute))
+    model = session.init(compiled, weights_registry=placed_weights(checkpoint, compute).encoder)
     pairs = np.ascontiguousarray(mel.T).reshape(1, mel.shape[1] // 2, 2 * mel.shape[0])
     return [output.to_numpy() for output in model.execute(pairs)]
 

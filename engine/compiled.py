@@ -43,7 +43,7 @@ def artifact_path(name: str, *shaping: str) -> Path:
 
 
 def _shaping_sources(engine: Path) -> Iterator[Path]:
-    names = ("graph.py", "alignment_graph.py", "rearrangement_graph.py", "convolution.py", "layers.py")
+    names = ("graph.py", "alignment_graph.py", "rearrangement_graph.py", "convolution.py", "layers.py", "int16.py")
     yield from (engine / name for name in names)
     yield from sorted((engine / "kernels").glob("*.mojo"))
 

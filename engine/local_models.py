@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.blueprints import Heads, possible_blueprints, usual_heads
 from engine.checkpoint import identity_of, read_checkpoint, read_stored
-from engine.compiled import artifact_path
 from engine.config import ModelDimensions
 from engine.devices import choose_compute
 from engine.errors import CheckpointError
+from engine.graph import SpecialIds
 from engine.hub import HubModel, downloaded_ids, hub_folder, is_sound
 from engine.kept_arrays import kept_files
 from engine.model_names import HUB_IDS, hub_model
-from engine.networks import artifact_keys
 from engine.packaged import checkpoint_folder, is_packaged
 from engine.tokenizer import Tokenizer
 
@@ -48,7 +48,8 @@ class Outline:
 
     dimensions: ModelDimensions
     languages: tuple[str, ...]
-    alignment_heads: tuple[tuple[int, int], ...]
+    ids: SpecialIds
+    alignment_heads: Heads
 
 
 def local_models() -> list[LocalModel]:
@@ -88,7 +89,8 @@ def outline(model: LocalModel) -> Outline:
     stored = read_stored(model.folder)
     tokenizer = Tokenizer(stored.vocabulary)
     languages = tuple(tokenizer.languages) if tokenizer.is_multilingual else ("en",)
-    return Outline(stored.dimensions, languages, stored.alignment_heads)
+    ids = SpecialIds(tokenizer.no_speech, tokenizer.first_timestamp)
+    return Outline(stored.dimensions, languages, ids, stored.alignment_heads or usual_heads(stored.dimensions))
 
 
 def verify(model: LocalModel) -> None:
@@ -112,8 +114,9 @@ def verify(model: LocalModel) -> None:
 
 def artifacts(what: Outline) -> list[Path]:
     """Return the compiled artifacts of models that are as ``what``, as far as there are any for this machine."""
-    keys = artifact_keys(what.dimensions, what.alignment_heads, choose_compute("auto"))
-    return [path for key in keys if (path := artifact_path(*key)).is_file()]
+    compute = choose_compute("auto")
+    plans = possible_blueprints(what.dimensions, what.ids, what.alignment_heads, compute)
+    return [path for plan in plans if (path := plan.path(compute)).is_file()]
 
 
 def is_compiled(paths: Sequence[Path]) -> bool:

@@ -5,28 +5,25 @@ The only file that runs MAX models.  All of it belongs to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from max.driver import CPU, Buffer
-from max.dtype import DType
-from max.engine import InferenceSession, Model
-from max.graph import Graph
+from max.engine import CompiledModel, InferenceSession, Model
 from numpy.typing import NDArray
 
-from engine.alignment_graph import alignment_graph
 from engine.batch_decoder import BatchDecoder, DecoderParts, visibility_mask
+from engine.blueprints import Blueprint, blueprints_of, usual_heads
 from engine.captured_steps import CapturedSteps
 from engine.checkpoint import Checkpoint
-from engine.compiled import artifact_path, compile_and_keep, read_artifact
+from engine.compile_process import compile_elsewhere, expected_compiling_s
+from engine.compiled import compile_and_keep, read_artifact
 from engine.config import ModelDimensions
 from engine.devices import Compute
 from engine.encoded import EncodedAudio, join
-from engine.graph import SpecialIds, decoder_graph, encoder_graph
-from engine.layers import Target
+from engine.graph import SpecialIds
 from engine.progress import LoadProgress, OnProgress
-from engine.rearrangement_graph import rearrangement_graph
 from engine.threads import lazy_timers, spread_workers
 from engine.timings import NO_TIMINGS, Observer
 from engine.weights import placed_weights
@@ -65,23 +62,18 @@ class Networks:
         """
         self.dims = checkpoint.dimensions
         self._compute = compute
-        session = InferenceSession(devices=[CPU()] if compute.device.is_host else [compute.device, CPU()])
-        loader = _Loader(session, self.dims, compute, on_progress, n_load_steps(compute, alignment=alignment), timings)
-        dims = self.dims
         with timings.stage("placing the weights"):
             weights = placed_weights(checkpoint, compute)
-        target, few_rows = compute.target, weights.few_rows
-        self._encoder = loader.load("encoder", lambda: encoder_graph(dims, target), target, weights.encoder)
-        self._decoder = loader.load("decoder", lambda: decoder_graph(dims, few_rows, ids), few_rows, weights.decoder)
-        self._heads = checkpoint.alignment_heads or _usual_heads(self.dims)
-        self._aligner = None
-        if alignment:
-            heads = self._heads
-            self._aligner = loader.load(
-                "alignment", lambda: alignment_graph(dims, few_rows, heads), few_rows, weights.decoder, repr(heads)
-            )
-        self._parts = self._decoder_parts(loader)
-        self._filters = np.zeros((0, dims.n_vocab), np.float32)
+        self._heads = checkpoint.alignment_heads or usual_heads(self.dims)
+        plans = blueprints_of(self.dims, ids, self._heads, compute.target, weights.few_rows)
+        loader = _Loader(compute, on_progress, n_load_steps(compute, alignment=alignment), timings)
+        loader.compile_missing([plan for plan in plans.values() if alignment or plan.name != "alignment"])
+        self._encoder = loader.load(plans["encoder"], weights.encoder)
+        self._decoder = loader.load(plans["decoder"], weights.decoder)
+        self._aligner = loader.load(plans["alignment"], weights.decoder) if alignment else None
+        rearranger = loader.load(plans["rearrangement"], {}) if "rearrangement" in plans else None
+        self._parts = _decoder_parts(self._decoder, self.dims, compute, rearranger)
+        self._filters = np.zeros((0, self.dims.n_vocab), np.float32)
         self._placed_filters = self._place(self._filters)
         if compute.device.is_host:
             self._begin_threads()
@@ -92,13 +84,6 @@ class Networks:
             self.features(np.zeros((self.dims.n_mels, 2), np.float32))
         if self._compute.is_virtual_cpu:
             spread_workers()
-
-    def _decoder_parts(self, loader: _Loader) -> DecoderParts:
-        dims, compute, decoder = self.dims, self._compute, self._decoder
-        if compute.device.is_host:
-            return DecoderParts(decoder, dims, compute)
-        rearranger = loader.load("rearrangement", lambda: rearrangement_graph(dims, compute.target), compute.target, {})
-        return DecoderParts(decoder, dims, compute, rearranger, CapturedSteps(decoder, dims, compute))
 
     @property
     def wants_equal_lengths(self) -> bool:
@@ -176,33 +161,53 @@ def n_load_steps(compute: Compute, *, alignment: bool) -> int:
     return 3 + alignment + (not compute.device.is_host)
 
 
-@dataclass(slots=True)
-class _Loader:
-    session: InferenceSession
-    dims: ModelDimensions
-    compute: Compute
-    on_progress: OnProgress
-    n_steps: int
-    timings: Observer
-    steps_done: int = 1
+def _decoder_parts(decoder: Model, dims: ModelDimensions, compute: Compute, rearranger: Model | None) -> DecoderParts:
+    if rearranger is None:
+        return DecoderParts(decoder, dims, compute)
+    return DecoderParts(decoder, dims, compute, rearranger, CapturedSteps(decoder, dims, compute))
 
-    def load(
-        self, name: str, build: Callable[[], Graph], target: Target, weights: dict[str, Buffer], *shaping: str
-    ) -> Model:
-        """Load graph ``name``, compiled for ``target`` and ``shaping``; each call is one more step of the progress."""
-        path = artifact_path(*_key(name, self.dims, self.compute, target), *shaping)
-        self.steps_done += 1
-        compiled = read_artifact(path)
-        if compiled is None:
-            expected_s = 90.0 if self.compute.device.is_host else 200.0
-            self.on_progress(LoadProgress(f"Compiling the {name}", self.steps_done, self.n_steps, True, expected_s))
-            with self.timings.stage(f"compiling the {name}"):
-                compiled = compile_and_keep(path, self.session, build)
-        else:
-            self.on_progress(LoadProgress(f"Loading the {name}", self.steps_done, self.n_steps, False, 0.1))
-        with self.timings.stage(f"loading the {name}"):
-            model = self.session.init(compiled, weights_registry=weights)
-        return _TimedModel(model, name, self.timings, self.compute) if self.timings.is_on else model
+
+class _Loader:
+    """Compiles graphs where they never were, and loads them."""
+
+    def __init__(self, compute: Compute, on_progress: OnProgress, n_steps: int, timings: Observer) -> None:
+        is_host = compute.device.is_host
+        self._session = InferenceSession(devices=[CPU()] if is_host else [compute.device, CPU()])
+        self._compute = compute
+        self._on_progress = on_progress
+        self._n_steps = n_steps
+        self._steps_done = 1
+        self._timings = timings
+
+    def compile_missing(self, plans: Sequence[Blueprint]) -> None:
+        """Compile together what was never compiled here, for a CPU.
+
+        Not for a GPU: other processes would find its memory taken by this one.
+        """
+        places = {plan: path for plan in plans if not (path := plan.path(self._compute)).is_file()}
+        if not places or not self._compute.device.is_host:
+            return
+        what, expected_s = f"the {', '.join(plan.name for plan in places)}", expected_compiling_s(len(places))
+        self._tell(f"Compiling {what}", self._steps_done + 1, is_long=True, expected_s=expected_s)
+        with self._timings.stage(f"compiling {what}"):
+            compile_elsewhere(places)
+
+    def load(self, plan: Blueprint, weights: dict[str, Buffer]) -> Model:
+        """Bind ``weights`` to a graph; each is one more step of the progress."""
+        self._steps_done += 1
+        compiled = read_artifact(plan.path(self._compute)) or self._compile(plan)
+        self._tell(f"Loading the {plan.name}", self._steps_done, is_long=False, expected_s=0.1)
+        with self._timings.stage(f"loading the {plan.name}"):
+            model = self._session.init(compiled, weights_registry=weights)
+        return _TimedModel(model, plan.name, self._timings, self._compute) if self._timings.is_on else model
+
+    def _compile(self, plan: Blueprint) -> CompiledModel:
+        self._tell(f"Compiling the {plan.name}", self._steps_done, is_long=True, expected_s=200.0)
+        with self._timings.stage(f"compiling the {plan.name}"):
+            return compile_and_keep(plan.path(self._compute), self._session, plan.build)
+
+    def _tell(self, stage: str, step: int, *, is_long: bool, expected_s: float) -> None:
+        self._on_progress(LoadProgress(stage, step, self._n_steps, is_long, expected_s))
 
 
 @dataclass(slots=True)
@@ -237,29 +242,7 @@ class _TimedModel:
         self.model.release_captured_graph(key)
 
 
-def artifact_keys(dims: ModelDimensions, heads: tuple[tuple[int, int], ...], compute: Compute) -> list[tuple[str, ...]]:
-    """Return what ``artifact_path`` takes, for each artifact that models of these dimensions and heads may have."""
-    halves = [replace(compute.target, matrix_dtype=dtype) for dtype in (DType.float16, DType.float32)]
-    decoders = [compute.target] if compute.target.is_gpu else halves
-    shaping = repr(heads or _usual_heads(dims))
-    keys = [_key("encoder", dims, compute, compute.target)]
-    for target in decoders:
-        keys += [_key("decoder", dims, compute, target), (*_key("alignment", dims, compute, target), shaping)]
-    return [*keys, _key("rearrangement", dims, compute, compute.target)] if compute.target.is_gpu else keys
-
-
-def _key(name: str, dims: ModelDimensions, compute: Compute, target: Target) -> tuple[str, ...]:
-    types = f"{target.dtype} {target.matrix_dtype} {target.cross_kv_dtype} {target.is_int16}"
-    return name, repr(dims), compute.identity, types
-
-
 def _paired(mel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return mel frames (n_mels, n_frames) as the encoder's graph has them, two side by side; often without a copy."""
     n_mels, n_frames = mel.shape
     return np.ascontiguousarray(mel.T).reshape(n_frames // 2, 2 * n_mels)
-
-
-def _usual_heads(dims: ModelDimensions) -> tuple[tuple[int, int], ...]:
-    """All heads of the upper half of the decoder: whisper/model.py, where a checkpoint names none."""
-    layers = range(dims.n_text_layer // 2, dims.n_text_layer)
-    return tuple((layer, head) for layer in layers for head in range(dims.n_text_head))

@@ -200,9 +200,8 @@ class StreamingOptions:
             )
 
 
-FOR_ONE_LISTENER = StreamingOptions(decoding=DecodingOptions(beam_size=5))
-"""For a stream that has the model to itself: while the hangover runs there is time for a wider search
-(docs/decisions/0013-lead-in.md)."""
+FOR_LIVE = StreamingOptions()
+"""For what is spoken now."""
 
 FOR_RECORDINGS = StreamingOptions(
     partials=False,

@@ -58,27 +58,20 @@ def artifact(size: str, graph: str, *, is_bfloat16: bool, only_look: bool) -> Pa
     """Return where the artifact is kept, made where that was wanted."""
     from max.engine import InferenceSession
 
-    from engine.alignment_graph import alignment_graph
+    from engine.blueprints import blueprints_of
     from engine.checkpoints.vocabularies import usual_alignment_heads
-    from engine.compiled import artifact_path, compile_and_keep
+    from engine.compiled import compile_and_keep
     from engine.devices import choose_compute
-    from engine.graph import SpecialIds, decoder_graph, encoder_graph
-    from engine.networks import artifact_keys
-    from engine.rearrangement_graph import rearrangement_graph
+    from engine.graph import SpecialIds
 
     compute, dims = choose_compute("gpu"), SIZES[size]
     compute = in_bfloat16(compute) if is_bfloat16 else compute
-    heads, first_timestamp = usual_alignment_heads(dims), dims.n_vocab - N_TIMESTAMPS
-    builders = {
-        "encoder": lambda: encoder_graph(dims, compute.target),
-        "decoder": lambda: decoder_graph(dims, compute.target, SpecialIds(first_timestamp - 2, first_timestamp)),
-        "alignment": lambda: alignment_graph(dims, compute.target, heads),
-        "rearrangement": lambda: rearrangement_graph(dims, compute.target),
-    }
-    (key,) = (key for key in artifact_keys(dims, heads, compute) if key[0] == graph)
-    path = artifact_path(*key)
+    first_timestamp = dims.n_vocab - N_TIMESTAMPS
+    ids, heads = SpecialIds(first_timestamp - 2, first_timestamp), usual_alignment_heads(dims)
+    plan = blueprints_of(dims, ids, heads, compute.target, compute.target)[graph]
+    path = plan.path(compute)
     if not only_look:
-        compile_and_keep(path, InferenceSession(devices=[compute.device, driver.CPU()]), builders[graph])
+        compile_and_keep(path, InferenceSession(devices=[compute.device, driver.CPU()]), plan.build)
     return path
 
 

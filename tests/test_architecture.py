@@ -29,15 +29,16 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "engine/networks.py", "engine/weights.py",
     ),
     "max.dtype": (
-        "engine/alignment_graph.py", "engine/captured_steps.py", "engine/devices.py", "engine/graph.py",
-        "engine/layers.py", "engine/networks.py", "engine/rearrangement_graph.py", "engine/weights.py",
+        "engine/alignment_graph.py", "engine/blueprints.py", "engine/captured_steps.py", "engine/devices.py",
+        "engine/graph.py", "engine/layers.py", "engine/rearrangement_graph.py", "engine/weights.py",
     ),
     "max.engine": (
-        "engine/batch_decoder.py", "engine/captured_steps.py", "engine/compiled.py", "engine/networks.py",
+        "engine/batch_decoder.py", "engine/captured_steps.py", "engine/compile_process.py", "engine/compiled.py",
+        "engine/networks.py",
     ),
     "max.graph": (
-        "engine/alignment_graph.py", "engine/compiled.py", "engine/convolution.py", "engine/devices.py",
-        "engine/graph.py", "engine/layers.py", "engine/networks.py", "engine/rearrangement_graph.py",
+        "engine/alignment_graph.py", "engine/blueprints.py", "engine/compiled.py", "engine/convolution.py",
+        "engine/devices.py", "engine/graph.py", "engine/layers.py", "engine/rearrangement_graph.py",
     ),
     "max.nn": ("engine/layers.py",),
     "mojo": ("engine/compiled.py",),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,14 @@ from max.driver import CPU
 from max.dtype import DType
 from max.engine import InferenceSession
 from max.graph import DeviceRef, Graph, TensorType
+from small_model import DIMS
 
 from engine import compiled
+from engine.blueprints import Blueprint
 from engine.compiled import artifact_path, compile_and_keep, read_artifact
+from engine.devices import choose_compute
 from engine.errors import ModelLoadError
+from engine.graph import SpecialIds
 
 pytestmark = pytest.mark.max
 
@@ -96,6 +101,22 @@ def test_all_that_shapes_the_code_is_in_the_name(path: Path, monkeypatch: pytest
     assert artifact_path("doubling", "float32") != path
 
 
+def test_all_of_a_blueprint_is_in_the_name() -> None:
+    compute = choose_compute("cpu")
+    ids, other = SpecialIds(7, 260), replace(compute, identity="another processor")
+    plan = Blueprint("decoder", DIMS, compute.target, ids=ids)
+    changed = [
+        replace(plan, name="encoder"),
+        replace(plan, dims=replace(DIMS, n_text_layer=3)),
+        replace(plan, target=replace(compute.target, is_int16=not compute.target.is_int16)),
+        replace(plan, ids=replace(ids, no_speech=8)),
+        replace(plan, heads=((0, 1),)),
+    ]
+
+    assert 7 == len({plan.path(compute), plan.path(other), *(one.path(compute) for one in changed)})
+    assert plan.path(compute) == replace(plan).path(choose_compute("cpu"))
+
+
 def test_the_graphs_source_is_in_the_name(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = shutil.copytree(Path(compiled.__file__).parent, tmp_path / "engine")
     monkeypatch.setattr(compiled, "__file__", str(engine / "compiled.py"))
@@ -104,7 +125,7 @@ def test_the_graphs_source_is_in_the_name(path: Path, tmp_path: Path, monkeypatc
     assert artifact_path("doubling", "float32") == path
 
 
-@pytest.mark.parametrize("source", ["graph.py", "alignment_graph.py", "layers.py", "kernels/linear.mojo"])
+@pytest.mark.parametrize("source", ["graph.py", "alignment_graph.py", "layers.py", "int16.py", "kernels/linear.mojo"])
 def test_a_change_of_the_graphs_source_is_in_the_name(
     path: Path, tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from engine.options import StreamingOptions
+from engine.options import FOR_LIVE, StreamingOptions
 from stream.gate import GateOptions
-from ui.bench.streaming.settings import LIVE, option_names, parse_vary, settings_of, varied
+from ui.bench.streaming.settings import option_names, parse_vary, settings_of, varied
 
 
 def test_options_are_named_through_and_through() -> None:
     changed = varied({"step_s": "0.5", "gate.hangover_ms": "900", "gate.pause_ms": "300", "partials": "false"})
 
-    assert changed == replace(LIVE, step_s=0.5, partials=False, gate=GateOptions(hangover_ms=900, pause_ms=300))
+    assert changed == replace(FOR_LIVE, step_s=0.5, partials=False, gate=GateOptions(hangover_ms=900, pause_ms=300))
 
 
 def test_values_may_be_lists_and_nothing() -> None:
@@ -38,9 +38,9 @@ def value_of(options: object, name: str) -> object:
     return options
 
 
-@pytest.mark.parametrize("name", [name for name in option_names(LIVE) if value_of(LIVE, name) != ()])
+@pytest.mark.parametrize("name", [name for name in option_names(FOR_LIVE) if value_of(FOR_LIVE, name) != ()])
 def test_every_option_can_be_varied(name: str) -> None:
-    assert varied({name: written(value_of(LIVE, name))}) == LIVE
+    assert varied({name: written(value_of(FOR_LIVE, name))}) == FOR_LIVE
 
 
 @pytest.mark.parametrize(
@@ -72,4 +72,4 @@ def test_there_is_a_setting_for_each_combination() -> None:
 
 
 def test_the_options_are_those_of_live_captions() -> None:
-    assert StreamingOptions() == LIVE
+    assert StreamingOptions() == FOR_LIVE

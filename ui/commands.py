@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from engine.options import FOR_ONE_LISTENER, FOR_RECORDINGS, StreamingOptions
+from engine.options import FOR_LIVE, FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
 from ui.captions import Ending, FileSink, Keeper, Sink, Stdout, caption
@@ -50,7 +50,7 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
         return EXIT_FAILED
     with open_files(arguments, None) as files:
         model = load_model(arguments)
-        options = streaming_options(arguments, FOR_ONE_LISTENER if arguments.paced else FOR_RECORDINGS)
+        options = streaming_options(arguments, FOR_LIVE if arguments.paced else FOR_RECORDINGS)
         codes = []
         for source in readable:
             if len(sources) > 1:
@@ -73,7 +73,7 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
         try:
             model = load_model(arguments)
             return _caption(
-                Microphone(arguments.device), model, streaming_options(arguments, FOR_ONE_LISTENER), files, arguments
+                Microphone(arguments.device), model, streaming_options(arguments, FOR_LIVE), files, arguments
             )
         finally:
             if path is not None:
@@ -90,7 +90,7 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
     with open_files(arguments, None) as files:
         model = load_model(arguments)
         source = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
-        return _caption(source, model, streaming_options(arguments, FOR_ONE_LISTENER), files, arguments)
+        return _caption(source, model, streaming_options(arguments, FOR_LIVE), files, arguments)
 
 
 def demonstrate(arguments: argparse.Namespace) -> int:
@@ -108,7 +108,7 @@ def demonstrate(arguments: argparse.Namespace) -> int:
         code = _caption(
             source,
             model,
-            streaming_options(arguments, FOR_ONE_LISTENER),
+            streaming_options(arguments, FOR_LIVE),
             [*files, recorder],
             arguments,
             script.duration_s,
@@ -128,10 +128,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
-LIVE = StreamingOptions()
-"""One stream of many, as a server has them."""
-
-
 def load_model(arguments: argparse.Namespace) -> WhisperModel:
     """Bring up the model the arguments name, showing how far it is."""
     return model_loader(arguments)()
@@ -144,7 +140,7 @@ def model_loader(arguments: argparse.Namespace) -> Callable[[], WhisperModel]:
         from engine.model import WhisperModel
 
     def load(on_progress: OnProgress) -> WhisperModel:
-        options = streaming_options(arguments, LIVE).decoding
+        options = streaming_options(arguments, FOR_LIVE).decoding
         return WhisperModel.load(
             arguments.model,
             device=arguments.compute,

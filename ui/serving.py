@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from engine.options import StreamingOptions
+from engine.options import FOR_LIVE, StreamingOptions
 from engine.service import ModelService, SpeechModel
 from engine.timings import Timings
 from ui import commands
@@ -105,7 +105,7 @@ def _setup(arguments: argparse.Namespace) -> _Setup:
         trusted_proxies=arguments.trusted_proxies,
     )
     timings = arguments.timings if isinstance(arguments.timings, Timings) else Timings(time.perf_counter)
-    defaults = streaming_options(arguments, commands.LIVE)
+    defaults = streaming_options(arguments, FOR_LIVE)
     access = Access(read_tokens(arguments.token_file), arguments.allow_origin, time.monotonic)
     return _Setup(asked, defaults, access, transport, timings, arguments.batch_size)
 

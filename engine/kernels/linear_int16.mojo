@@ -24,22 +24,21 @@ comptime WEIGHTS_PER_TASK = 65_536
 
 @extensibility.register("max_whisper.linear_int16")
 struct LinearInt16:
-    """Computes output[…, r, n] = sum over k of rows[…, r, k] * weights[n, k] * scales[n, k / BLOCK].
+    """Computes output[b, r, n] = sum over k of rows[b, r, k] * weights[n, k] * scales[n, k / BLOCK].
 
-    Tensor shapes: output (…, n_rows, n_out), rows (…, n_rows, depth), weights (n_panels, depth / 2, PANEL, 2), scales
+    Tensor shapes: output (batch, n_rows, n_out), rows (batch, n_rows, depth), weights (n_panels, depth / 2, PANEL, 2), scales
     (n_panels, n_blocks, PANEL); n_panels and n_blocks are rounded up, depth is a multiple of the processor's vector
     width.
     """
 
     @staticmethod
-    def execute[target: StaticString, rank: Int](
-        output: _FusedOutputTensor[dtype=DType.float32, rank=rank, ...],
-        rows: InputTensor[dtype=DType.float32, rank=rank, ...],
+    def execute[target: StaticString](
+        output: _FusedOutputTensor[dtype=DType.float32, rank=3, ...],
+        rows: InputTensor[dtype=DType.float32, rank=3, ...],
         weights: InputTensor[dtype=DType.int16, rank=4, ...],
         scales: InputTensor[dtype=DType.float32, rank=3, ...],
         ctx: DeviceContext,
     ) raises:
-        comptime assert rank == 3, "rows of a batch"
         var n_each = rows.dim_size(1)
         var n_rows = rows.dim_size(0) * n_each
         var depth = rows.dim_size(2)
@@ -61,10 +60,10 @@ struct LinearInt16:
         @always_inline
         def store(row: Int, column: Int, numbers: Vector) {imm}:
             if column + WIDTH <= n_out:
-                output._fused_store[width=WIDTH](IndexList[rank](row // n_each, row % n_each, column), numbers)
+                output._fused_store[width=WIDTH](IndexList[3](row // n_each, row % n_each, column), numbers)
             else:
                 for j in range(n_out - column):
-                    output._fused_store[width=1](IndexList[rank](row // n_each, row % n_each, column + j), numbers[j])
+                    output._fused_store[width=1](IndexList[3](row // n_each, row % n_each, column + j), numbers[j])
 
         def task(i: Int) {imm}:
             var first = (i // n_parts) * rows_per_task

@@ -9,27 +9,25 @@ from dataclasses import fields, replace
 from itertools import product
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from engine.options import AudioContext, DecodingOptions, StabilityOptions, StreamingOptions
+from engine.options import FOR_LIVE, AudioContext, DecodingOptions, StabilityOptions, StreamingOptions
 from stream.gate import GateOptions
 from ui.flag_values import listed
 
 Setting = Mapping[str, str]
 """Values as they were written, by dotted names of fields of ``StreamingOptions``."""
 
-LIVE = StreamingOptions()
-
 _OF_RECORDINGS = {"sequential", "condition_on_previous_text", "patience_s"}
 _NESTED = (AudioContext, DecodingOptions, StabilityOptions, GateOptions)
 _Options = TypeVar("_Options", StreamingOptions, AudioContext, DecodingOptions, StabilityOptions, GateOptions)
 
 
-def varied(setting: Setting, options: StreamingOptions = LIVE) -> StreamingOptions:
+def varied(setting: Setting, options: StreamingOptions = FOR_LIVE) -> StreamingOptions:
     """Return ``options`` with the values of ``setting``.
 
     Raises:
         ValueError: there is no such option, or it cannot have that value beside the others.
     """
-    names = list(option_names(LIVE))
+    names = list(option_names(FOR_LIVE))
     unknown = [name for name in setting if name not in names]
     if unknown:
         raise ValueError(f"{unknown[0]} is none of {', '.join(names)}")
