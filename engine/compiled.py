@@ -20,7 +20,7 @@ from max.engine import CompiledModel, InferenceSession, read
 from max.graph import Graph
 from mojo.paths import MojoCompilationError
 
-from engine.cache import CACHE_VARIABLE, cache_folder, whole_file
+from engine.cache import CACHE_VARIABLE, cache_folder, note_use, whole_file
 from engine.errors import ModelLoadError
 
 _MAGIC = b"max-whisper artifact 1\n"
@@ -60,6 +60,7 @@ def read_artifact(path: Path) -> CompiledModel | None:
         return None
     if head != _MAGIC + hashlib.sha256(body).digest():
         return None
+    note_use(path)
     try:
         return read(io.BytesIO(body))
     except RuntimeError:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.cache import cache_folder, whole_file
+from engine.cache import cache_folder, note_use, whole_file
 from engine.checkpoints.safetensors_file import read_safetensors
 from engine.checkpoints.stored import Array
 from engine.errors import CheckpointError
@@ -45,7 +45,9 @@ def kept_arrays(identity: str, sources: Sequence[Path], make: Callable[[], Array
         digest.update(source.read_bytes())
     path = cache_folder() / f"{_PREFIX}{place}-{digest.hexdigest()[:16]}.safetensors"
     with contextlib.suppress(CheckpointError):  # there is none, or it is damaged
-        return read_safetensors(path)
+        kept = read_safetensors(path)
+        note_use(path)
+        return kept
     arrays = make()
     with contextlib.suppress(OSError):
         _keep(arrays, path)

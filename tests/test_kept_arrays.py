@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,29 @@ def test_the_last_of_each_place_is_kept(tmp_path: Path) -> None:
     assert 3 == len({first, second, third})
     assert 1 == len(kept_files("there-1"))
     same(made(), kept_arrays("there-1", [source], made))
+
+
+def test_what_nobody_used_for_two_months_goes(cache: Path) -> None:
+    cache.mkdir()
+    files = [cache / name for name in ("encoder-1.mef", "encoder-1.lock", "weights-1-2.safetensors", "notes.txt")]
+    for file in files:
+        file.write_bytes(b"old")
+        os.utime(file, (time.time() - 61 * 86_400,) * 2)
+    (cache / "encoder-2.mef").write_bytes(b"59 days old")
+    os.utime(cache / "encoder-2.mef", (time.time() - 59 * 86_400,) * 2)
+    kept_arrays("place-content", [], made)
+    (path,) = kept_files("place-content")
+
+    assert {"encoder-2.mef", "notes.txt", path.name} == {file.name for file in cache.iterdir()}
+
+
+def test_what_is_used_is_not_old() -> None:
+    kept_arrays("place-content", [], made)
+    (path,) = kept_files("place-content")
+    os.utime(path, (0, 0))
+    kept_arrays("place-content", [], must_not_be_made)
+
+    assert path.stat().st_mtime > time.time() - 3600
 
 
 def test_it_does_without_room(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
