@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -18,6 +19,15 @@ with contextlib.suppress(ImportError):  # bench/gpu.sh takes no Hypothesis along
     # No test asserts how fast anything is; a machine that does something else meanwhile is slow.
     settings.register_profile("house", deadline=None)
     settings.load_profile("house")
+
+
+gc.disable()  # all that collecting tests imports and makes is kept: looking for garbage in it takes a fifth of the time
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but not among the tests themselves."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 from checkpoint_files import small_checkpoint, write_hugging_face
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -60,6 +60,7 @@ def test_the_cache_is_where_the_variable_says(cache: Path, monkeypatch: pytest.M
 
 
 @given(st.dictionaries(st.text(), SOME, max_size=6))
+@settings(max_examples=25)  # each is written through to the disk
 def test_what_is_kept_is_what_was_made(given: dict[str, NDArray[np.generic]]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAX_WHISPER_CACHE", folder)
