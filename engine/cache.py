@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,10 +14,11 @@ from pathlib import Path
 import platformdirs
 
 CACHE_VARIABLE = "MAX_WHISPER_CACHE"
-_MADE = ("*.mef", "*.lock", "weights-*.safetensors")
+_MADE = re.compile(r"[a-z-]+-[0-9a-f]{24}\.(mef|lock)|weights-[0-9a-f]{16}-[0-9a-f]{16}\.safetensors")
 """What lies in the folder itself and can be made again."""
-_KEPT_DAYS = 60
+_UNFINISHED = "unfinished-"
 _DAY_S = 86_400
+_KEPT_S = 60 * _DAY_S
 
 
 def cache_folder() -> Path:
@@ -28,19 +31,18 @@ def cache_folder() -> Path:
 def whole_file(path: Path) -> Iterator[Path]:
     """Write to the place that is given, in a folder of its own: at the end the file there becomes ``path``.
 
-    That is one step, so nobody ever reads half of it, and nothing stays of what cannot be finished.  What nobody has
-    used for long goes: what a version before made, of which this one knows no more.
+    That is one step, so nobody ever reads half of it.  What stays of one that a process did not live to finish,
+    ``forget_unused`` finds.
 
     Raises:
         OSError: it cannot be written.
     """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.stem) as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_UNFINISHED) as folder:
         unfinished = Path(folder) / path.name
         yield unfinished
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
-    _forget_unused(path.parent)
 
 
 def note_use(path: Path) -> None:
@@ -49,9 +51,16 @@ def note_use(path: Path) -> None:
         os.utime(path)
 
 
-def _forget_unused(folder: Path) -> None:
-    oldest_s = time.time() - _KEPT_DAYS * _DAY_S
-    for path in (path for pattern in _MADE for path in folder.glob(pattern)):
-        with contextlib.suppress(OSError):
-            if path.stat().st_mtime < oldest_s:
-                path.unlink()
+def forget_unused() -> None:
+    """Delete what nobody has used for 60 days, as what a version before made: this one knows no more of it."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(cache_folder()):
+            with contextlib.suppress(OSError):  # it may be another user's
+                _forget(entry, time.time() - entry.stat().st_mtime)
+
+
+def _forget(entry: os.DirEntry[str], age_s: float) -> None:
+    if _MADE.fullmatch(entry.name) and age_s > _KEPT_S:
+        Path(entry.path).unlink()
+    elif entry.name.startswith(_UNFINISHED) and age_s > _DAY_S:
+        shutil.rmtree(entry.path)

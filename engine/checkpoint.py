@@ -19,6 +19,8 @@ from engine.checkpoints.stored import StoredModel, Weight, joined_weight
 from engine.config import ModelDimensions
 from engine.errors import CheckpointError
 
+_READ = {".bin", ".json", ".safetensors"}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
@@ -31,7 +33,7 @@ class Checkpoint:
         suppress_ids: tokens that are never picked.
         begin_suppress_ids: tokens that are not picked first.
         alignment_heads: (layer, head) of the decoder's heads whose attention follows the audio; may be empty.
-        identity: as ``identity_of`` tells; "" where it is in no file.
+        identity: as ``identity_of`` tells, of weights that are still in their files; "" of others.
     """
 
     dimensions: ModelDimensions
@@ -71,7 +73,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: something is missing, damaged or not a Whisper; the message says what and what to do.
     """
     checkpoint = open_checkpoint(path)
-    return replace(checkpoint, weights=dict(checkpoint.weights))
+    return replace(checkpoint, weights=dict(checkpoint.weights), identity="")
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -102,9 +104,9 @@ def open_checkpoint(path: Path) -> Checkpoint:
 def identity_of(path: Path) -> str:
     """Return what tells the model in ``path`` from others: its place, a hyphen, and its content.
 
-    Contents are told apart by sizes and times, as Make and git do.
+    Contents are told apart by the sizes and times of the files that weights are read from, as Make and git do.
     """
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = sorted(file for file in path.iterdir() if file.suffix in _READ) if path.is_dir() else [path]
     states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
     return f"{_digest(path.resolve())}-{_digest(states)}"
 

@@ -119,5 +119,5 @@ def _keep(compiled: CompiledModel, path: Path) -> None:
 def _unwritable(folder: Path, error: Exception) -> ModelLoadError:
     return ModelLoadError(
         f"Compiled graphs cannot be kept in {folder}: {error}. Make room or give write access there, "
-        f"or set {CACHE_VARIABLE} to a folder on a disk with 100 MB free."
+        f"or set {CACHE_VARIABLE} to a folder on a disk with 500 MB free."
     )

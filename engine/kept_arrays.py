@@ -29,23 +29,26 @@ _LINE_BYTES = 64
 _DTYPES = {np.dtype(np.float32): "F32", np.dtype(np.float16): "F16", np.dtype(np.int16): "I16"}
 
 
-def kept_arrays(identity: str, sources: Sequence[Path], make: Callable[[], Arrays]) -> Arrays:
-    """Return what ``make`` makes: float32, float16 and int16, not to be written to.
+def kept_arrays(identity: str, kind: str, sources: Sequence[Path], make: Callable[[], Arrays]) -> Arrays:
+    """Return what ``make`` makes: float32, float16 and int16.
 
-    Once made, it is read from the disk, as far as there is room to keep it.
+    Once made, it is read from the disk, as far as there is room to keep it.  Only header and length of a file that is
+    there are verified: a sum over all of it would take as long as to make it.
 
     Args:
         identity: of what it is made of, as ``identity_of`` tells; for each place the last one is kept.
+        kind: what else shapes it.
         sources: files whose code shapes it.
         make: makes it.
     """
     place = identity.partition("-")[0]
-    digest = hashlib.sha256(identity.encode())
+    digest = hashlib.sha256(f"{identity} {kind}".encode())
     for source in sources:
         digest.update(source.read_bytes())
     path = cache_folder() / f"{_PREFIX}{place}-{digest.hexdigest()[:16]}.safetensors"
     with contextlib.suppress(CheckpointError):  # there is none, or it is damaged
-        kept = read_safetensors(path)
+        # MAX copies what must not change, though it changes nothing.
+        kept = read_safetensors(path, may_change=True)
         note_use(path)
         return kept
     arrays = make()

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.cache import forget_unused
 from engine.checkpoint import open_checkpoint
 from engine.config import ModelDimensions
 from engine.devices import choose_compute
@@ -107,6 +108,7 @@ class WhisperModel:
         model = cls(Path(which).name, compute.name, recognizer, timings)
         if is_live:
             model.warm_up()
+        forget_unused()
         return model
 
     def warm_up(self) -> None:

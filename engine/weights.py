@@ -21,9 +21,12 @@ from engine.layers import Target
 Buffers = dict[str, Buffer]
 
 _EMBEDDING = "decoder.token_embedding"
-_ENGINE = Path(__file__).parent
-_SHAPING_SOURCES = (Path(__file__), _ENGINE / "int16.py", _ENGINE / "checkpoints" / "stored.py")
-"""What decides how weights look that are kept."""
+
+
+def _shaping_sources(engine: Path) -> list[Path]:
+    """What decides how weights look that are kept."""
+    names = ("checkpoint.py", "devices.py", "int16.py", "layers.py", "weights.py")
+    return [*(engine / name for name in names), *sorted((engine / "checkpoints").glob("*.py"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ def placed_weights(checkpoint: Checkpoint, compute: Compute) -> PlacedWeights:
     """
     target = compute.target
     if target.is_int16 and checkpoint.identity:
-        arrays = kept_arrays(checkpoint.identity, _SHAPING_SOURCES, lambda: _arranged(checkpoint.weights, target))
+        sources = _shaping_sources(Path(__file__).parent)
+        arrays = kept_arrays(checkpoint.identity, repr(target), sources, lambda: _arranged(checkpoint.weights, target))
     else:
         arrays = _arranged(checkpoint.weights, target)
     buffers = {name: _placed(values, compute) for name, values in arrays.items()}
@@ -74,7 +78,7 @@ def _with_kernel(target: Target, dtype: np.dtype[np.generic]) -> Target:
 def _arranged(weights: Mapping[str, Weight], target: Target) -> Arrays:
     """Return ``weights`` by the names and in the types that the graphs for ``target`` declare."""
     decoders = {name: weights[name] for name in weights if not _is_encoders(name)}
-    is_half = all(_is_half(value) for value in decoders.values() if value.ndim == 2)
+    is_half = not target.is_gpu and all(_is_half(value) for value in decoders.values() if value.ndim == 2)
     few_rows = _with_kernel(target, np.dtype(np.float16 if is_half else np.float32))
     arrays: Arrays = {}
     for name in weights:

@@ -24,7 +24,7 @@ from reference_whisper import (
 from engine import graph as graphs
 from engine.checkpoint import Checkpoint
 from engine.config import ModelDimensions
-from engine.devices import choose_compute
+from engine.devices import Compute, choose_compute
 from engine.layers import Target
 from engine.networks import Networks
 from engine.progress import say_nothing
@@ -56,10 +56,15 @@ FILTERS[Filter.AT_START, 100:] = -np.inf
 FILTERS[Filter.TIME, : IDS.first_timestamp] = -np.inf
 
 
-def small_networks() -> Networks:
-    checkpoint, compute = Checkpoint(DIMS, WEIGHTS, (), (), (), ()), choose_compute("cpu")
+def small_checkpoint_and_compute() -> tuple[Checkpoint, Compute]:
+    compute = choose_compute("cpu")
     exact = replace(compute, target=replace(compute.target, cross_dtype=DType.float32, is_int16=False))
-    return Networks(checkpoint, IDS, exact, say_nothing)
+    return Checkpoint(DIMS, WEIGHTS, (), (), (), ()), exact
+
+
+def small_networks() -> Networks:
+    checkpoint, compute = small_checkpoint_and_compute()
+    return Networks(checkpoint, IDS, compute, say_nothing)
 
 
 def true_features() -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -99,6 +100,15 @@ def test_all_that_shapes_the_code_is_in_the_name(path: Path, monkeypatch: pytest
     assert artifact_path("doubling", "float", "32") != artifact_path("doubling", "float3", "2")
     monkeypatch.setattr("importlib.metadata.version", lambda name: "99.9")
     assert artifact_path("doubling", "float32") != path
+
+
+def test_what_is_read_is_of_use(path: Path, artifact: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(artifact)
+    os.utime(path, (0, 0))
+    read_artifact(path)
+
+    assert path.stat().st_mtime > time.time() - 3600
 
 
 def test_all_of_a_blueprint_is_in_the_name() -> None:

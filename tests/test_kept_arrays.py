@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from engine.cache import cache_folder
+from engine.cache import cache_folder, forget_unused
 from engine.checkpoint import identity_of, open_checkpoint, read_checkpoint
 from engine.errors import CheckpointError
 from engine.kept_arrays import Arrays, kept_arrays, kept_files
@@ -64,8 +64,8 @@ def test_the_cache_is_where_the_variable_says(cache: Path, monkeypatch: pytest.M
 def test_what_is_kept_is_what_was_made(given: dict[str, NDArray[np.generic]]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAX_WHISPER_CACHE", folder)
-        same(given, kept_arrays("place-content", [], lambda: given))
-        kept = kept_arrays("place-content", [], must_not_be_made)
+        same(given, kept_arrays("place-content", "", [], lambda: given))
+        kept = kept_arrays("place-content", "", [], must_not_be_made)
         same(given, kept)
         for values in kept.values():
             alignment = LINE_BYTES if values.nbytes % LINE_BYTES == 0 else values.itemsize
@@ -74,7 +74,7 @@ def test_what_is_kept_is_what_was_made(given: dict[str, NDArray[np.generic]]) ->
 
 @pytest.mark.parametrize("damage", ["cut off", "longer", "empty", "another file", "no header"])
 def test_what_is_damaged_is_made_again(damage: str) -> None:
-    kept_arrays("place-content", [], made)
+    kept_arrays("place-content", "", [], made)
     (path,) = kept_files("place-content")
     whole = path.read_bytes()
     path.write_bytes(
@@ -87,46 +87,71 @@ def test_what_is_damaged_is_made_again(damage: str) -> None:
         }[damage]
     )
 
-    same(made(), kept_arrays("place-content", [], made))
+    same(made(), kept_arrays("place-content", "", [], made))
     assert whole == path.read_bytes()
 
 
 def test_the_last_of_each_place_is_kept(tmp_path: Path) -> None:
     source = tmp_path / "shapes.py"
     source.write_text("a = 1")
-    kept_arrays("here-1", [source], made)
-    kept_arrays("there-1", [source], made)
+    kept_arrays("here-1", "", [source], made)
+    kept_arrays("there-1", "", [source], made)
     (first,) = kept_files("here-1")
-    kept_arrays("here-2", [source], made)
+    kept_arrays("here-2", "", [source], made)
     (second,) = kept_files("here-2")
     source.write_text("a = 2")
-    kept_arrays("here-2", [source], made)
+    kept_arrays("here-2", "", [source], made)
     (third,) = kept_files("here-2")
 
     assert 3 == len({first, second, third})
     assert 1 == len(kept_files("there-1"))
-    same(made(), kept_arrays("there-1", [source], made))
+    same(made(), kept_arrays("there-1", "", [source], made))
+
+
+def aged(path: Path, days: float) -> Path:
+    os.utime(path, (time.time() - days * 86_400,) * 2)
+    return path
 
 
 def test_what_nobody_used_for_two_months_goes(cache: Path) -> None:
     cache.mkdir()
-    files = [cache / name for name in ("encoder-1.mef", "encoder-1.lock", "weights-1-2.safetensors", "notes.txt")]
-    for file in files:
-        file.write_bytes(b"old")
-        os.utime(file, (time.time() - 61 * 86_400,) * 2)
-    (cache / "encoder-2.mef").write_bytes(b"59 days old")
-    os.utime(cache / "encoder-2.mef", (time.time() - 59 * 86_400,) * 2)
-    kept_arrays("place-content", [], made)
-    (path,) = kept_files("place-content")
+    ours = (
+        "encoder-" + 24 * "a" + ".mef",
+        "decoder-" + 24 * "1" + ".lock",
+        f"weights-{16 * 'b'}-{16 * '2'}.safetensors",
+    )
+    others = ("poetry.lock", "weights-00001-of-00002.safetensors", "notes.txt", f"weights-{16 * 'b'}-x.safetensors")
+    for name in (*ours, *others):
+        (cache / name).write_bytes(b"old")
+        aged(cache / name, 61)
+    (cache / ("encoder-" + 24 * "b" + ".mef")).write_bytes(b"in use")
+    aged(cache / ("encoder-" + 24 * "b" + ".mef"), 59)
+    forget_unused()
 
-    assert {"encoder-2.mef", "notes.txt", path.name} == {file.name for file in cache.iterdir()}
+    assert {*others, "encoder-" + 24 * "b" + ".mef"} == {file.name for file in cache.iterdir()}
+
+
+def test_what_was_never_finished_goes_after_a_day(cache: Path) -> None:
+    for name, days in (("unfinished-1", 2.0), ("unfinished-2", 0.5), ("finished", 2.0)):
+        (cache / name).mkdir(parents=True)
+        (cache / name / "weights").write_bytes(b"half")
+        aged(cache / name, days)
+    forget_unused()
+
+    assert {"unfinished-2", "finished"} == {file.name for file in cache.iterdir()}
+
+
+def test_without_a_cache_nothing_is_to_forget(cache: Path) -> None:
+    forget_unused()
+
+    assert not cache.exists()
 
 
 def test_what_is_used_is_not_old() -> None:
-    kept_arrays("place-content", [], made)
+    kept_arrays("place-content", "", [], made)
     (path,) = kept_files("place-content")
     os.utime(path, (0, 0))
-    kept_arrays("place-content", [], must_not_be_made)
+    kept_arrays("place-content", "", [], must_not_be_made)
 
     assert path.stat().st_mtime > time.time() - 3600
 
@@ -134,14 +159,14 @@ def test_what_is_used_is_not_old() -> None:
 def test_it_does_without_room(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=300))  # of 2 × 196 bytes
 
-    same(made(), kept_arrays("place-content", [], made))
+    same(made(), kept_arrays("place-content", "", [], made))
     assert [] == list(cache.iterdir())
 
 
 def test_it_does_without_a_folder(cache: Path) -> None:
     cache.write_text("in the way")
 
-    same(made(), kept_arrays("place-content", [], made))
+    same(made(), kept_arrays("place-content", "", [], made))
 
 
 def test_nothing_stays_of_what_cannot_be_finished(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +174,7 @@ def test_nothing_stays_of_what_cannot_be_finished(cache: Path, monkeypatch: pyte
         raise OSError("No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    same(made(), kept_arrays("place-content", [], made))
+    same(made(), kept_arrays("place-content", "", [], made))
     assert [] == list(cache.iterdir())
 
 
@@ -157,6 +182,8 @@ def test_another_model_has_another_identity(tmp_path: Path) -> None:
     here, there = (write_hugging_face(small_checkpoint(), tmp_path / name) for name in ("here", "there"))
     before, elsewhere = identity_of(here), identity_of(there)
     assert before == identity_of(tmp_path / "there" / ".." / "here")
+    (here / "notes.txt").write_text("no part of it")
+    assert before == identity_of(here)
     weights = here / "model.safetensors"
     os.utime(weights, ns=(0, 1))
     retouched = identity_of(here)
@@ -180,6 +207,30 @@ def test_weights_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
         opened.weights["decoder.norm.bias"]
     with pytest.raises(CheckpointError, match=r"decoder\.norm\.bias"):
         read_checkpoint(folder)
+
+
+@pytest.mark.max
+@pytest.mark.parametrize("source", ["checkpoint.py", "int16.py", "weights.py", "checkpoints/hugging_face.py"])
+def test_a_change_of_what_shapes_weights_is_seen(source: str, tmp_path: Path) -> None:
+    from engine import weights
+
+    engine = Path(weights.__file__).parent
+    assert engine / source in weights._shaping_sources(engine)
+    assert all(path.is_file() for path in weights._shaping_sources(engine))
+
+
+@pytest.mark.max
+@pytest.mark.weights
+def test_weights_that_come_from_no_file_are_not_kept(cache: Path) -> None:
+    from engine.devices import choose_compute
+    from engine.weights import placed_weights
+
+    checkpoint = read_checkpoint(checkpoint_folder("tiny.en"))
+    weights = {name: np.zeros_like(values) for name, values in checkpoint.weights.items()}
+    placed = placed_weights(replace(checkpoint, weights=weights), choose_compute("cpu"))
+
+    assert not cache.exists()
+    assert not placed.decoder["decoder.norm.bias"].to_numpy().any()
 
 
 @pytest.mark.max

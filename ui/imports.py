@@ -16,10 +16,12 @@ def quiet_imports() -> Iterator[None]:
     Modules are no garbage, but many small objects: to look through them time and again takes 25 of 330 ms.  They are
     left out of later searches too, which would make a live text wait.
     """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         with held_interrupts():
             yield
     finally:
-        gc.freeze()
-        gc.enable()
+        if was_enabled:
+            gc.freeze()
+            gc.enable()

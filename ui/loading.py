@@ -16,7 +16,7 @@ from rich.text import Text
 from engine.progress import LoadProgress, OnProgress
 from ui.terminal.keyboard import silent_keyboard
 
-_ONCE = "This happens once on this machine; later starts take less than a second."
+_ONCE = "This happens once on this machine; later starts take a moment."
 _BAR_CELLS = 24
 _REDRAW_S = 0.25
 

@@ -22,13 +22,17 @@ _DTYPES: dict[str, DTypeLike] = {
 }  # fmt: skip
 
 
-def read_safetensors(path: Path) -> dict[str, Array]:
+def read_safetensors(path: Path, *, may_change: bool = False) -> dict[str, Array]:
     """Return the tensors in ``path`` by their names there, as views into the mapped file.
+
+    Args:
+        path: of the file.
+        may_change: as of ``map_file``.
 
     Raises:
         CheckpointError: the file is not whole, or holds elements numpy has no type for.
     """
-    content = map_file(path)
+    content = map_file(path, may_change=may_change)
     try:
         with safe_open(path, framework="numpy"):  # checks that the tensors fill the file without a gap
             (n_header,) = struct.unpack_from("<Q", content)

@@ -42,17 +42,19 @@ class StoredModel:
     alignment_heads: tuple[tuple[int, int], ...]
 
 
-def map_file(path: Path) -> mmap.mmap:
+def map_file(path: Path, *, may_change: bool = False) -> mmap.mmap:
     """Map ``path`` into memory: its pages are read when they are used.
 
-    What is written there stays there: it may be, since MAX copies arrays that are read-only.
+    Args:
+        path: stays as it is.
+        may_change: whether what is in memory may be written to.
 
     Raises:
         CheckpointError: it cannot be read, or there is nothing in it.
     """
     try:
         with path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY if may_change else mmap.ACCESS_READ)
     except (OSError, ValueError) as error:  # ValueError: the file is empty
         raise CheckpointError(f"{path} cannot be read: {error}. Get the model again.") from error
 

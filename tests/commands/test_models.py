@@ -59,7 +59,7 @@ def test_what_was_made_of_a_model_goes_with_it(
     assert snapshot is not None
     identity = identity_of(snapshot)
     for action, said in (("verify", f"{ID} is sound"), ("remove", "12 MB are free again")):
-        kept_arrays(identity, [], lambda: {"weight": np.zeros(5_000_000, np.int16)})
+        kept_arrays(identity, "", [], lambda: {"weight": np.zeros(5_000_000, np.int16)})
         assert len(kept_files(identity)) == 1
         assert main(["models", action, ID, *(["--yes"] if action == "remove" else [])]) == 0
         assert said in capfd.readouterr().out
