@@ -72,7 +72,7 @@ def test_a_compiler_that_dies_does_not_take_us_down(
 
 def test_what_fails_in_there_is_told(tmp_path: Path) -> None:
     """A decoder needs ids: an error that nobody foresaw."""
-    with pytest.raises(ModelLoadError, match="^Compiling the decoder ended with exit code 1: AssertionError.$"):
+    with pytest.raises(ModelLoadError, match=r"^Compiling the decoder ended with exit code 1: AssertionError\.$"):
         compile_elsewhere({Blueprint("decoder", DIMS, TARGET): tmp_path / "decoder.mef"})
 
 
@@ -118,7 +118,7 @@ def test_it_ends_with_the_one_who_wants_it(tmp_path: Path) -> None:
     variables = os.environ | {"PYTHONPATH": f"{here.parent}{os.pathsep}{here}"}
     command = [sys.executable, "-c", START_AND_WAIT, str(tmp_path / "alignment.mef")]
     with subprocess.Popen(command, env=variables) as asking:
-        wait_for(lambda: (tmp_path / "alignment.lock").exists())  # from here on it compiles, which takes seconds
+        wait_for((tmp_path / "alignment.lock").exists)  # from here on it compiles, which takes seconds
         compilers = psutil.Process(asking.pid).children()
         time.sleep(0.5)
         asking.kill()

@@ -115,20 +115,17 @@ def aged(path: Path, days: float) -> Path:
 
 def test_what_nobody_used_for_two_months_goes(cache: Path) -> None:
     cache.mkdir()
-    ours = (
-        "encoder-" + 24 * "a" + ".mef",
-        "decoder-" + 24 * "1" + ".lock",
-        f"weights-{16 * 'b'}-{16 * '2'}.safetensors",
-    )
+    ours = (f"encoder-{24 * 'a'}.mef", f"decoder-{24 * '1'}.lock", f"weights-{16 * 'b'}-{16 * '2'}.safetensors")
     others = ("poetry.lock", "weights-00001-of-00002.safetensors", "notes.txt", f"weights-{16 * 'b'}-x.safetensors")
     for name in (*ours, *others):
         (cache / name).write_bytes(b"old")
         aged(cache / name, 61)
-    (cache / ("encoder-" + 24 * "b" + ".mef")).write_bytes(b"in use")
-    aged(cache / ("encoder-" + 24 * "b" + ".mef"), 59)
+    used = f"encoder-{24 * 'b'}.mef"
+    (cache / used).write_bytes(b"in use")
+    aged(cache / used, 59)
     forget_unused()
 
-    assert {*others, "encoder-" + 24 * "b" + ".mef"} == {file.name for file in cache.iterdir()}
+    assert {*others, used} == {file.name for file in cache.iterdir()}
 
 
 def test_what_was_never_finished_goes_after_a_day(cache: Path) -> None:
