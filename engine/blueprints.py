@@ -76,7 +76,7 @@ def blueprints_of(
     ]
     if target.is_gpu:
         found.append(Blueprint("rearrangement", dims, target))
-    return {plan.name: plan for plan in found}
+    return {blueprint.name: blueprint for blueprint in found}
 
 
 def possible_blueprints(dims: ModelDimensions, ids: SpecialIds, heads: Heads, compute: Compute) -> list[Blueprint]:
@@ -84,8 +84,8 @@ def possible_blueprints(dims: ModelDimensions, ids: SpecialIds, heads: Heads, co
     target = compute.target
     halves = [replace(target, matrix_dtype=dtype) for dtype in (DType.float16, DType.float32)]
     decoders = [target] if target.is_gpu else halves
-    plans = [blueprints_of(dims, ids, heads, target, few_rows) for few_rows in decoders]
-    return list(dict.fromkeys(plan for each in plans for plan in each.values()))
+    blueprints = [blueprints_of(dims, ids, heads, target, few_rows) for few_rows in decoders]
+    return list(dict.fromkeys(blueprint for each in blueprints for blueprint in each.values()))
 
 
 def usual_heads(dims: ModelDimensions) -> Heads:

@@ -51,7 +51,7 @@ def compile_elsewhere(places: Mapping[Blueprint, Path]) -> None:
     """
     running: list[subprocess.Popen[bytes]] = []
     with ThreadPoolExecutor(_n_together(len(places))) as threads:
-        futures = [threads.submit(_compile_one, plan, path, running) for plan, path in places.items()]
+        futures = [threads.submit(_compile_one, blueprint, path, running) for blueprint, path in places.items()]
         try:
             for future in as_completed(futures):
                 future.result()

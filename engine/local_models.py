@@ -117,8 +117,8 @@ def verify(model: LocalModel) -> None:
 def artifacts(what: Outline) -> list[Path]:
     """Return the compiled artifacts of models that are as ``what``, as far as there are any for this machine."""
     compute = choose_compute("auto")
-    plans = possible_blueprints(what.dimensions, what.ids, what.alignment_heads, compute)
-    return [path for plan in plans if (path := plan.path(compute)).is_file()]
+    blueprints = possible_blueprints(what.dimensions, what.ids, what.alignment_heads, compute)
+    return [path for blueprint in blueprints if (path := blueprint.path(compute)).is_file()]
 
 
 def is_compiled(paths: Sequence[Path]) -> bool:

@@ -77,7 +77,7 @@ class WhisperModel:
         on_progress: OnProgress = say_nothing,
         timings: Observer = NO_TIMINGS,
     ) -> WhisperModel:
-        """Bring up a checkpoint; minutes on the very first run on a machine, a second later on.
+        """Bring up a checkpoint; minutes on the very first run on a machine, less than a second later on.
 
         Args:
             which: the name of a model, its id on the hub, or a path: see ``resolve_model``.

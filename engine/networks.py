@@ -65,13 +65,15 @@ class Networks:
         with timings.stage("placing the weights"):
             weights = placed_weights(checkpoint, compute)
         self._heads = checkpoint.alignment_heads or usual_heads(self.dims)
-        plans = blueprints_of(self.dims, ids, self._heads, compute.target, weights.few_rows)
-        loader = _Loader(compute, on_progress, n_load_steps(compute, alignment=alignment), timings)
-        loader.compile_missing([plan for plan in plans.values() if alignment or plan.name != "alignment"])
-        self._encoder = loader.load(plans["encoder"], weights.encoder)
-        self._decoder = loader.load(plans["decoder"], weights.decoder)
-        self._aligner = loader.load(plans["alignment"], weights.decoder) if alignment else None
-        rearranger = loader.load(plans["rearrangement"], {}) if "rearrangement" in plans else None
+        blueprints = blueprints_of(self.dims, ids, self._heads, compute.target, weights.few_rows)
+        if not alignment:
+            del blueprints["alignment"]
+        loader = _Loader(compute, on_progress, 1 + len(blueprints), timings)
+        loader.compile_missing(list(blueprints.values()))
+        self._encoder = loader.load(blueprints["encoder"], weights.encoder)
+        self._decoder = loader.load(blueprints["decoder"], weights.decoder)
+        self._aligner = loader.load(blueprints["alignment"], weights.decoder) if alignment else None
+        rearranger = loader.load(blueprints["rearrangement"], {}) if "rearrangement" in blueprints else None
         self._parts = _decoder_parts(self._decoder, self.dims, compute, rearranger)
         self._filters = np.zeros((0, self.dims.n_vocab), np.float32)
         self._placed_filters = self._place(self._filters)
@@ -179,32 +181,32 @@ class _Loader:
         self._steps_done = 1
         self._timings = timings
 
-    def compile_missing(self, plans: Sequence[Blueprint]) -> None:
+    def compile_missing(self, blueprints: Sequence[Blueprint]) -> None:
         """Compile together what was never compiled here, for a CPU.
 
         Not for a GPU: other processes would find its memory taken by this one.
         """
-        places = {plan: path for plan in plans if not (path := plan.path(self._compute)).is_file()}
+        places = {blueprint: path for blueprint in blueprints if not (path := blueprint.path(self._compute)).is_file()}
         if not places or not self._compute.device.is_host:
             return
-        what, expected_s = f"the {', '.join(plan.name for plan in places)}", expected_compiling_s(len(places))
+        what, expected_s = f"the {', '.join(blueprint.name for blueprint in places)}", expected_compiling_s(len(places))
         self._tell(f"Compiling {what}", self._steps_done + 1, is_long=True, expected_s=expected_s)
         with self._timings.stage(f"compiling {what}"):
             compile_elsewhere(places)
 
-    def load(self, plan: Blueprint, weights: dict[str, Buffer]) -> Model:
+    def load(self, blueprint: Blueprint, weights: dict[str, Buffer]) -> Model:
         """Bind ``weights`` to a graph; each is one more step of the progress."""
         self._steps_done += 1
-        compiled = read_artifact(plan.path(self._compute)) or self._compile(plan)
-        self._tell(f"Loading the {plan.name}", self._steps_done, is_long=False, expected_s=0.1)
-        with self._timings.stage(f"loading the {plan.name}"):
+        compiled = read_artifact(blueprint.path(self._compute)) or self._compile(blueprint)
+        self._tell(f"Loading the {blueprint.name}", self._steps_done, is_long=False, expected_s=0.1)
+        with self._timings.stage(f"loading the {blueprint.name}"):
             model = self._session.init(compiled, weights_registry=weights)
-        return _TimedModel(model, plan.name, self._timings, self._compute) if self._timings.is_on else model
+        return _TimedModel(model, blueprint.name, self._timings, self._compute) if self._timings.is_on else model
 
-    def _compile(self, plan: Blueprint) -> CompiledModel:
-        self._tell(f"Compiling the {plan.name}", self._steps_done, is_long=True, expected_s=200.0)
-        with self._timings.stage(f"compiling the {plan.name}"):
-            return compile_and_keep(plan.path(self._compute), self._session, plan.build)
+    def _compile(self, blueprint: Blueprint) -> CompiledModel:
+        self._tell(f"Compiling the {blueprint.name}", self._steps_done, is_long=True, expected_s=200.0)
+        with self._timings.stage(f"compiling the {blueprint.name}"):
+            return compile_and_keep(blueprint.path(self._compute), self._session, blueprint.build)
 
     def _tell(self, stage: str, step: int, *, is_long: bool, expected_s: float) -> None:
         self._on_progress(LoadProgress(stage, step, self._n_steps, is_long, expected_s))

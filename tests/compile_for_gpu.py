@@ -68,10 +68,10 @@ def artifact(size: str, graph: str, *, is_bfloat16: bool, only_look: bool) -> Pa
     compute = in_bfloat16(compute) if is_bfloat16 else compute
     first_timestamp = dims.n_vocab - N_TIMESTAMPS
     ids, heads = SpecialIds(first_timestamp - 2, first_timestamp), usual_alignment_heads(dims)
-    plan = blueprints_of(dims, ids, heads, compute.target, compute.target)[graph]
-    path = plan.path(compute)
+    blueprint = blueprints_of(dims, ids, heads, compute.target, compute.target)[graph]
+    path = blueprint.path(compute)
     if not only_look:
-        compile_and_keep(path, InferenceSession(devices=[compute.device, driver.CPU()]), plan.build)
+        compile_and_keep(path, InferenceSession(devices=[compute.device, driver.CPU()]), blueprint.build)
     return path
 
 

@@ -114,17 +114,17 @@ def test_what_is_read_is_of_use(path: Path, artifact: bytes) -> None:
 def test_all_of_a_blueprint_is_in_the_name() -> None:
     compute = choose_compute("cpu")
     ids, other = SpecialIds(7, 260), replace(compute, identity="another processor")
-    plan = Blueprint("decoder", DIMS, compute.target, ids=ids)
+    blueprint = Blueprint("decoder", DIMS, compute.target, ids=ids)
     changed = [
-        replace(plan, name="encoder"),
-        replace(plan, dims=replace(DIMS, n_text_layer=3)),
-        replace(plan, target=replace(compute.target, is_int16=not compute.target.is_int16)),
-        replace(plan, ids=replace(ids, no_speech=8)),
-        replace(plan, heads=((0, 1),)),
+        replace(blueprint, name="encoder"),
+        replace(blueprint, dims=replace(DIMS, n_text_layer=3)),
+        replace(blueprint, target=replace(compute.target, is_int16=not compute.target.is_int16)),
+        replace(blueprint, ids=replace(ids, no_speech=8)),
+        replace(blueprint, heads=((0, 1),)),
     ]
 
-    assert 7 == len({plan.path(compute), plan.path(other), *(one.path(compute) for one in changed)})
-    assert plan.path(compute) == replace(plan).path(choose_compute("cpu"))
+    assert 7 == len({blueprint.path(compute), blueprint.path(other), *(one.path(compute) for one in changed)})
+    assert blueprint.path(compute) == replace(blueprint).path(choose_compute("cpu"))
 
 
 def test_the_graphs_source_is_in_the_name(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

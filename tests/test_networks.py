@@ -33,8 +33,8 @@ class Compilers:
         self.here: list[str] = []
 
     def compile_elsewhere(self, places: Mapping[Blueprint, Path]) -> None:
-        for plan, path in places.items():
-            self.elsewhere.append(plan.name)
+        for blueprint, path in places.items():
+            self.elsewhere.append(blueprint.name)
             path.parent.mkdir(exist_ok=True)
             shutil.copy(self._compiled / path.name, path)
 

@@ -1,4 +1,4 @@
-"""What the user sees while the model loads: seconds usually, minutes the very first time."""
+"""What the user sees while the model loads: less than a second usually, minutes the very first time."""
 
 from __future__ import annotations
 
