@@ -54,13 +54,13 @@ def note_use(path: Path) -> None:
 def forget_unused() -> None:
     """Delete what nobody has used for 60 days, as what a version before made: this one knows no more of it."""
     with contextlib.suppress(OSError):
-        for entry in os.scandir(cache_folder()):
+        for path in cache_folder().iterdir():
             with contextlib.suppress(OSError):  # it may be another user's
-                _forget(entry, time.time() - entry.stat().st_mtime)
+                _forget(path, time.time() - path.stat().st_mtime)
 
 
-def _forget(entry: os.DirEntry[str], age_s: float) -> None:
-    if _MADE.fullmatch(entry.name) and age_s > _KEPT_S:
-        Path(entry.path).unlink()
-    elif entry.name.startswith(_UNFINISHED) and age_s > _DAY_S:
-        shutil.rmtree(entry.path)
+def _forget(path: Path, age_s: float) -> None:
+    if _MADE.fullmatch(path.name) and age_s > _KEPT_S:
+        path.unlink()
+    elif path.name.startswith(_UNFINISHED) and age_s > _DAY_S:
+        shutil.rmtree(path)

@@ -68,7 +68,7 @@ class Networks:
         blueprints = blueprints_of(self.dims, ids, self._heads, compute.target, weights.few_rows)
         if not alignment:
             del blueprints["alignment"]
-        loader = _Loader(compute, on_progress, 1 + len(blueprints), timings)
+        loader = _Loader(compute, on_progress, n_load_steps(compute, alignment=alignment), timings)
         loader.compile_missing(list(blueprints.values()))
         self._encoder = loader.load(blueprints["encoder"], weights.encoder)
         self._decoder = loader.load(blueprints["decoder"], weights.decoder)

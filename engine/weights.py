@@ -61,31 +61,30 @@ def placed_weights(checkpoint: Checkpoint, compute: Compute) -> PlacedWeights:
     buffers = {name: _placed(values, compute) for name, values in arrays.items()}
     encoder = {name: buffer for name, buffer in buffers.items() if _is_encoders(name)}
     decoder = {name: buffer for name, buffer in buffers.items() if name not in encoder}
-    return PlacedWeights(encoder, decoder, _with_kernel(target, arrays[_EMBEDDING].dtype))
+    return PlacedWeights(encoder, decoder, _with_kernel(target, is_half=arrays[_EMBEDDING].dtype == np.float16))
 
 
 def _is_encoders(name: str) -> bool:
     return name.startswith("encoder.") or ".cross_attention.kv." in name
 
 
-def _with_kernel(target: Target, dtype: np.dtype[np.generic]) -> Target:
+def _with_kernel(target: Target, *, is_half: bool) -> Target:
     """On the CPU our own kernel reads the matrices, in half precision where nothing is lost: most were published so."""
     if target.is_gpu:
         return target
-    return replace(target, matrix_dtype=DType.float16 if dtype == np.float16 else DType.float32)
+    return replace(target, matrix_dtype=DType.float16 if is_half else DType.float32)
 
 
 def _arranged(weights: Mapping[str, Weight], target: Target) -> Arrays:
     """Return ``weights`` by the names and in the types that the graphs for ``target`` declare."""
     decoders = {name: weights[name] for name in weights if not _is_encoders(name)}
     is_half = not target.is_gpu and all(_is_half(value) for value in decoders.values() if value.ndim == 2)
-    few_rows = _with_kernel(target, np.dtype(np.float16 if is_half else np.float32))
+    few_rows = _with_kernel(target, is_half=is_half)
     arrays: Arrays = {}
-    for name in weights:
-        if name in decoders:
-            arrays |= _as_declared(name, decoders[name], few_rows)
-        else:
-            arrays |= _as_declared(name, weights[name], target)
+    for name, value in decoders.items():
+        arrays |= _as_declared(name, value, few_rows)
+    for name in (name for name in weights if name not in decoders):
+        arrays |= _as_declared(name, weights[name], target)
     return arrays
 
 

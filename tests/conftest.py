@@ -21,7 +21,7 @@ with contextlib.suppress(ImportError):  # bench/gpu.sh takes no Hypothesis along
     settings.load_profile("house")
 
 
-gc.disable()  # all that collecting tests imports and makes is kept: looking for garbage in it takes a fifth of the time
+gc.disable()  # all that collecting tests imports and makes is kept: looking for garbage in it takes half of the time
 
 
 def pytest_collection_finish() -> None:

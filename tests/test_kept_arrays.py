@@ -218,6 +218,40 @@ def test_a_change_of_what_shapes_weights_is_seen(source: str, tmp_path: Path) ->
 
 @pytest.mark.max
 @pytest.mark.weights
+def test_what_shapes_weights_is_in_the_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from engine import weights
+    from engine.devices import choose_compute
+
+    compute = choose_compute("cpu")
+    if not compute.target.is_int16:
+        pytest.skip("no VNNI: this processor multiplies floats, which take no time to make")
+    checkpoint, source = open_checkpoint(checkpoint_folder("tiny.en")), tmp_path / "source.py"
+    source.write_text("# more of it")
+    other = replace(compute, target=replace(compute.target, cross_dtype=None))
+    names = set()
+    for sources, where in (([], compute), ([source], compute), ([source], other)):
+        monkeypatch.setattr(weights, "_shaping_sources", lambda engine, sources=sources: sources)
+        weights.placed_weights(checkpoint, where)
+        names |= {path.name for path in kept_files(checkpoint.identity)}
+
+    assert 3 == len(names)
+
+
+@pytest.mark.max
+@pytest.mark.weights
+def test_loading_forgets_what_is_not_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.model import WhisperModel
+
+    monkeypatch.delenv("MAX_WHISPER_CACHE")  # the graphs are there
+    forgotten: list[str] = []
+    monkeypatch.setattr("engine.model.forget_unused", lambda: forgotten.append("once"))
+    WhisperModel.load(device="cpu")
+
+    assert ["once"] == forgotten
+
+
+@pytest.mark.max
+@pytest.mark.weights
 def test_weights_that_come_from_no_file_are_not_kept(cache: Path) -> None:
     from engine.devices import choose_compute
     from engine.weights import placed_weights
