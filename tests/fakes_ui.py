@@ -6,11 +6,22 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import av
+import numpy as np
+
 from engine.events import DecodeJob, Hypothesis, Token
 
 SAMPLE = Path(__file__).parents[1] / "ui/sample/sample.flac"
 SAMPLE_LINES = ["Heard 1.", "Heard 2.", "Heard 3.", "Heard 4."]
 """What ``CountingModel`` makes of the sample's utterances."""
+
+
+def pcm() -> bytes:
+    """The sample as raw 16-bit PCM."""
+    resampler = av.AudioResampler("s16", "mono", 16_000)
+    with av.open(SAMPLE) as container:
+        frames = [frame for decoded in container.decode(audio=0) for frame in resampler.resample(decoded)]
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype("<i2").tobytes()
 
 
 class CountingModel:

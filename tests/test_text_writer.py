@@ -94,3 +94,9 @@ def test_a_device_need_not_be_synced() -> None:
 )
 def test_printable(text: str, expected: str) -> None:
     assert printable(text) == expected
+
+
+def test_a_file_in_the_place_of_a_folder_is_no_old_text(tmp_path: Path) -> None:
+    (tmp_path / "talks").touch()
+    with pytest.raises(NotADirectoryError):
+        TextWriter(tmp_path / "talks" / "talk.txt")

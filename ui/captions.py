@@ -37,24 +37,37 @@ class Keeper:
 
     def __init__(self, sink: FileSink, name: str) -> None:
         self._sink = sink
-        self._name = name
-        self._has_failed = False
+        self._guard = WriteGuard(name)
 
     def show(self, timed: TimedEvent) -> None:
         """Pass one event on."""
-        if not self._has_failed:
-            with self._told():
-                self._sink.show(timed)
+        self._guard.attempt(lambda: self._sink.show(timed))
 
     def close(self) -> None:
         """Close the sink."""
-        with self._told():
-            self._sink.close()
+        self._guard.finish(self._sink.close)
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+
+class WriteGuard:
+    """Says once that a file cannot be written any more, and then lets it be.
+
+    Args:
+        name: of the file.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._has_failed = False
+
+    def attempt(self, write: Callable[[], object]) -> None:
+        """Write, unless that failed before."""
+        if not self._has_failed:
+            self.finish(write)
+
+    def finish(self, close: Callable[[], object]) -> None:
+        """Close the file, whether writing failed or not."""
         try:
-            yield
+            close()
         except OSError as error:
             if not self._has_failed:
                 complain(f"{self._name} is no longer written ({error.strerror}): make room there.  The captions go on.")

@@ -28,7 +28,7 @@ from ui.errors import (
     complain,
     report_crash,
 )
-from ui.flag_values import count
+from ui.flag_values import count, wav_path
 from ui.imports import quiet_imports
 from ui.models import add_models_command
 from ui.serve_arguments import add_serving, find_unsafe
@@ -228,7 +228,7 @@ def _add_mic(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("--device", metavar="NAME|N", help="part of a microphone's name, or its number in `devices`")
     command.add_argument("--no-save", action="store_true", help="keep no transcript")
-    _add_output(command)
+    _add_recording(_add_output(command))
     _add_model(command)
 
 
@@ -236,7 +236,7 @@ def _add_pipe(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "pipe", "captions of raw 16-bit little-endian PCM on standard input")
     command.add_argument("--rate", type=count, default=16_000, metavar="HZ", help="samples a second (16000)")
     command.add_argument("--channels", type=count, default=1, metavar="N", help="interleaved channels (1)")
-    _add_output(command)
+    _add_recording(_add_output(command))
     _add_model(command)
 
 
@@ -251,7 +251,7 @@ def _add_connect(commands: _Commands[argparse.ArgumentParser]) -> None:
     more = "It records on while it is cut off, and comes back by itself.  Ctrl-C ends it."
     command = _add(commands, "connect", "captions from a server elsewhere: max-whisper serve", more)
     add_connecting(command)
-    _add_output(command)
+    _add_recording(_add_output(command))
 
 
 def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -268,13 +268,20 @@ def _add(
     return commands.add_parser(name, help=purpose, description=description)
 
 
-def _add_output(command: argparse.ArgumentParser) -> None:
+def _add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     output = command.add_argument_group("output")
     form = "write the transcript there as it comes: text, or by its suffix .srt, .vtt (cut between words) or .json"
     output.add_argument("--output", type=Path, metavar="FILE", help=form)
-    output.add_argument("--overwrite", action="store_true", help="replace --output if there is text in it")
+    output.add_argument("--overwrite", action="store_true", help="replace what is in a file named here")
     output.add_argument("--events", metavar="FILE", help="write each event as a JSON line (- for stdout)")
     output.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+    return output
+
+
+def _add_recording(output: argparse._ArgumentGroup) -> None:
+    output.add_argument(
+        "--record", type=wav_path, metavar="FILE.wav", help="keep the sound there, as the model hears it"
+    )
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:

@@ -8,7 +8,6 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,12 +16,12 @@ from rich.text import Text
 from engine.options import FOR_LIVE, FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
-from ui.captions import Ending, FileSink, Keeper, Sink, Stdout, caption
+from ui.captions import Ending, Sink, Stdout, caption
 from ui.decoding_arguments import streaming_options
-from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OutputError, complain
+from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, complain
+from ui.files import open_files, recorded, tell_where
 from ui.formats.event_lines import EventLineWriter
 from ui.formats.text import printable
-from ui.formats.transcripts import transcript_writer
 from ui.imports import quiet_imports
 from ui.loading import load_with_progress
 from ui.paths import new_transcript_path
@@ -69,15 +68,13 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     if not asyncio.run(can_be_read(Microphone(arguments.device))):
         return EXIT_FAILED
     path = arguments.output or (None if arguments.no_save else new_transcript_path())
-    with open_files(arguments, path) as files:
+    with open_files(arguments, path) as files, recorded(Microphone(arguments.device), arguments) as source:
         try:
             model = load_model(arguments)
-            return _caption(
-                Microphone(arguments.device), model, streaming_options(arguments, FOR_LIVE), files, arguments
-            )
+            return _caption(source, model, streaming_options(arguments, FOR_LIVE), files, arguments)
         finally:
             if path is not None:
-                _tell_where(path)
+                tell_where(path)
 
 
 def transcribe_pipe(arguments: argparse.Namespace) -> int:
@@ -87,9 +84,9 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
     stream = None if sys.stdin is None else sys.stdin.buffer
     if stream is None or stream.isatty():
         raise SourceError("standard input is no pipe: send raw 16-bit PCM into it, for example with ffmpeg -f s16le")
-    with open_files(arguments, None) as files:
+    pipe = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
+    with open_files(arguments, None) as files, recorded(pipe, arguments) as source:
         model = load_model(arguments)
-        source = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
         return _caption(source, model, streaming_options(arguments, FOR_LIVE), files, arguments)
 
 
@@ -219,48 +216,3 @@ def _print_heading(name: str, arguments: argparse.Namespace) -> None:
     console = Console()
     if arguments.events != "-" and _is_live(console, arguments):
         console.rule(Text(printable(name)), align="left", style="dim")
-
-
-def _tell_where(path: Path) -> None:
-    """Say where the transcript is; where nothing was said, leave no empty file behind."""
-    if path.is_file() and path.stat().st_size == 0:
-        path.unlink()
-    elif path.exists():
-        complain(f"the transcript is in {path}")
-
-
-@contextlib.contextmanager
-def open_files(arguments: argparse.Namespace, default_path: Path | None) -> Iterator[list[Sink]]:
-    """Open the files the arguments name, before anything heavy begins."""
-    with contextlib.ExitStack() as stack:
-        sinks: list[Sink] = []
-        if arguments.events is not None and arguments.events != "-":
-            with _named(arguments.events):
-                out = Path(arguments.events).open("w", encoding="utf-8")  # noqa: SIM115  # the keeper closes it
-            sinks.append(_kept(EventLineWriter(out), arguments.events, stack))
-        path = arguments.output or default_path
-        if path is not None:
-            task = "translate" if "translate" in arguments else "transcribe"
-            with _named(path):
-                writer = transcript_writer(path, task=task, overwrite=arguments.overwrite)
-            sinks.append(_kept(writer, str(path), stack))
-        yield sinks
-
-
-def _kept(sink: FileSink, name: str, stack: contextlib.ExitStack) -> Keeper:
-    keeper = Keeper(sink, name)
-    stack.callback(keeper.close)
-    return keeper
-
-
-@contextlib.contextmanager
-def _named(path: Path | str) -> Iterator[None]:
-    """Say of a failure to open which file was meant, and what to do."""
-    try:
-        yield
-    except FileExistsError as error:
-        raise OutputError(f"{path} holds text already: give --overwrite to replace it, or another file") from error
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror}. Give a file in a folder you may write"
-        ) from error

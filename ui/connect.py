@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from engine.events import TimedEvent
 from stream.source import AudioSource, SourceError
 from ui.captions import Ending, Sink, show_events
-from ui.commands import can_be_read, exit_code, open_files, open_view
+from ui.commands import can_be_read, exit_code, open_view
 from ui.decoding_arguments import asked_text
 from ui.errors import EXIT_FAILED, complain
+from ui.files import open_files, recorded
 from ui.imports import quiet_imports
 from ui.remote.client import Remote, RemoteError, remote_captions
 from ui.serve_arguments import read_tokens
@@ -28,21 +29,28 @@ def connect_to_server(arguments: argparse.Namespace) -> int:
         return EXIT_FAILED
     try:
         remote = _remote(arguments)
-        with open_files(arguments, None) as files:
+        with open_files(arguments, None) as files, recorded(source, arguments) as heard:
             is_microphone = arguments.file is None and not arguments.pipe
-            return exit_code(lambda: _run(source, remote, arguments, files), is_ended_by_user=is_microphone)
+            duration_s = getattr(source, "duration_s", None)
+            return exit_code(lambda: _run(heard, duration_s, remote, arguments, files), is_ended_by_user=is_microphone)
     except (RemoteError, ValueError) as error:
         complain(error)
         return EXIT_FAILED
 
 
-def _run(source: AudioSource, remote: Remote, arguments: argparse.Namespace, files: Sequence[Sink]) -> Ending:
+def _run(
+    source: AudioSource,
+    duration_s: float | None,
+    remote: Remote,
+    arguments: argparse.Namespace,
+    files: Sequence[Sink],
+) -> Ending:
     can_wait = arguments.pipe or (arguments.file is not None and not arguments.paced)
 
     def begin(stop: asyncio.Event) -> AsyncGenerator[TimedEvent]:
         return remote_captions(source, remote, stop, complain, can_wait=can_wait)
 
-    state = TranscriptState(urlsplit(remote.url).netloc, "max-whisper", getattr(source, "duration_s", None))
+    state = TranscriptState(urlsplit(remote.url).netloc, "max-whisper", duration_s)
     with open_view(state, arguments) as view:
         return asyncio.run(show_events(begin, [view, *files]))
 

@@ -103,7 +103,7 @@ def test_an_old_transcript_is_kept(capfd: pytest.CaptureFixture[str], tmp_path: 
     text.write_text("yesterday\n")
     assert main(["file", str(SAMPLE), "--output", str(text)]) == 1
     assert text.read_text() == "yesterday\n"
-    assert capfd.readouterr().err.endswith("holds text already: give --overwrite to replace it, or another file\n")
+    assert capfd.readouterr().err.endswith("holds something already: give --overwrite to replace it, or another file\n")
     assert main(["file", str(SAMPLE), "--output", str(text), "--overwrite"]) == 0
     assert text.read_text() == RECORDING_TEXT
 

@@ -11,10 +11,8 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-import av
-import numpy as np
 import pytest
-from fakes_ui import SAMPLE, SAMPLE_LINES, CountingModel, Load, signalling
+from fakes_ui import SAMPLE, SAMPLE_LINES, CountingModel, Load, pcm, signalling
 
 from stream import microphone
 from stream.audio import AudioChunk
@@ -24,14 +22,6 @@ from ui import commands
 from ui.cli import main
 
 SAMPLE_TEXT = "".join(line + "\n" for line in SAMPLE_LINES)
-
-
-def pcm() -> bytes:
-    """The sample as raw 16-bit PCM."""
-    resampler = av.AudioResampler("s16", "mono", 16_000)
-    with av.open(SAMPLE) as container:
-        frames = [frame for decoded in container.decode(audio=0) for frame in resampler.resample(decoded)]
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype("<i2").tobytes()
 
 
 class OpenPipe(io.RawIOBase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import ENOTDIR
 from pathlib import Path
 from stat import S_ISREG
 
@@ -46,6 +47,9 @@ def make_room_for(path: Path, *, overwrite: bool) -> None:
         FileExistsError: there is text in it already, and ``overwrite`` is off.
         OSError: the folder cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), str(path.parent)) from error
     if not overwrite and path.is_file() and path.stat().st_size > 0:
         raise FileExistsError(path)

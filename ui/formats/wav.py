@@ -1,0 +1,58 @@
+"""Sound in a WAV file, which can be played however the program ended."""
+
+from __future__ import annotations
+
+import errno
+import wave
+from os import strerror
+from pathlib import Path
+
+from stream.audio import SAMPLE_RATE, AudioChunk
+from ui.formats.kept_file import make_room_for
+
+_SAMPLE_BYTES = 2
+_MOST_BYTES = 2**32 - 2**16
+"""A WAV file counts in 32 bits: 37 hours."""
+
+
+class WavWriter:
+    """Appends sound to a file, 16-bit PCM, and brings the header up to date each time."""
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        """Open ``path``, making its folder.
+
+        Raises:
+            FileExistsError: there is something in it already, and ``overwrite`` is off.
+            OSError: it cannot be written, or is a pipe.
+        """
+        if path.is_fifo():
+            raise OSError(errno.ESPIPE, "it is a pipe", str(path))
+        make_room_for(path, overwrite=overwrite)
+        self._file = path.open("wb")
+        self._wave = wave.open(self._file, "wb")  # noqa: SIM115  # for as long as this writes
+        self._wave.setparams((1, _SAMPLE_BYTES, SAMPLE_RATE, 0, "NONE", ""))
+        self._end_sample = 0
+
+    def append(self, chunk: AudioChunk) -> None:
+        """Write ``chunk``; a gap before it becomes silence, so that times in the file are those of the stream.
+
+        Raises:
+            OSError: the disk is full or gone, or the file has become too long.
+        """
+        if _SAMPLE_BYTES * chunk.end_sample > _MOST_BYTES:
+            raise OSError(errno.EFBIG, strerror(errno.EFBIG))
+        lost = bytes(_SAMPLE_BYTES * (chunk.start_sample - self._end_sample))
+        self._wave.writeframes(lost + chunk.samples.tobytes())
+        self._file.flush()
+        self._end_sample = chunk.end_sample
+
+    def close(self) -> None:
+        """Close the file.
+
+        Raises:
+            OSError: what is still to be written cannot be.
+        """
+        try:
+            self._wave.close()
+        finally:
+            self._file.close()
