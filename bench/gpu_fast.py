@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from compile_for_gpu import in_bfloat16
-from gpu_floors import Work, encoder_work, step_work
+from gpu_floors import Chip, Work, chip_of, encoder_work, step_work
 from rich.console import Console
 from rich.table import Table
 from whisper_sizes import SIZES
@@ -51,6 +51,7 @@ def be_fast(arguments: argparse.Namespace) -> int:
     from gpu_programs import HuggingFace, Ours
 
     compute = choose_compute(arguments.compute)
+    chip = chip_of(compute.name)
     figures: list[Figure] = [log_mel_figure(5)]
     for name in arguments.models.split(","):
         checkpoint = checkpoint_of(name)
@@ -62,11 +63,11 @@ def be_fast(arguments: argparse.Namespace) -> int:
             programs["transformers"] = HuggingFace(checkpoint, on_gpu=not compute.device.is_host)
         for batch in map(int, arguments.batches.split(",")):
             print(f"Measuring {name}, {batch} windows", flush=True)
-            figures += measure(name, checkpoint, programs, batch, arguments)
+            figures += measure(name, checkpoint, programs, batch, arguments, chip)
             if arguments.json:
                 content = {"machine": machine(), "device": compute.name, "figures": [asdict(one) for one in figures]}
                 arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    Console(width=132).print(table_of(figures, compute.name))
+    Console(width=132).print(table_of(figures, compute.name, chip))
     return 0
 
 
@@ -79,7 +80,12 @@ def checkpoint_of(name: str) -> Checkpoint:
 
 
 def measure(
-    name: str, checkpoint: Checkpoint, programs: dict[str, Program], batch: int, arguments: argparse.Namespace
+    name: str,
+    checkpoint: Checkpoint,
+    programs: dict[str, Program],
+    batch: int,
+    arguments: argparse.Namespace,
+    chip: Chip,
 ) -> list[Figure]:
     """Let the programs take turns at each part."""
     dims, n_tokens = checkpoint.dimensions, arguments.n_tokens
@@ -98,7 +104,7 @@ def measure(
     figures = []
     for part, run, work in parts:
         took_s = take_turns(programs, run, arguments.n_runs)
-        figures += [figure(name, batch, part, program, runs, work.floor_s) for program, runs in took_s.items()]
+        figures += [figure(name, batch, part, program, runs, work.floor_s(chip)) for program, runs in took_s.items()]
     if len(programs) > 1:
         picks = [program.decode(1) for program in programs.values()]
         alike = sum(len({str(first) for first in firsts}) == 1 for firsts in zip(*picks, strict=True))
@@ -143,8 +149,8 @@ def figure(model: str, batch: int, part: str, program: str, took_s: Sequence[flo
     )
 
 
-def table_of(figures: Sequence[Figure], device: str) -> Table:
-    title = f"Median ms of each part; the floor is an H200's in half precision; measured on {device}"
+def table_of(figures: Sequence[Figure], device: str, chip: Chip) -> Table:
+    title = f"Median ms of each part; the floor is an {chip.name}'s in half precision; measured on {device}"
     table = Table(title=title, title_justify="left", box=None)
     for heading in ("model", "windows", "part", "program"):
         table.add_column(heading)

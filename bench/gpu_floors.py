@@ -1,4 +1,4 @@
-"""The least an H200 needs for a piece of Whisper: its arithmetic, and what must come from memory, counted.
+"""The least a GPU needs for a piece of Whisper: its arithmetic, and what must come from memory, counted.
 
 Weights and activations have two bytes.  Read once: the weights, and the keys and values a step looks at; what lies
 between two kernels is counted as if it never left the chip, so no implementation reaches these figures.
@@ -10,10 +10,25 @@ from dataclasses import dataclass
 
 from engine.config import ModelDimensions
 
-PEAK_FLOPS = 989e12
-"""Dense half precision (NVIDIA's data sheet, H200 SXM)."""
-PEAK_BYTES_PER_S = 4.8e12
 N_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """What a GPU can do at most, by its data sheet: dense operations in half precision, and memory, each a second."""
+
+    name: str
+    flops: float
+    n_bytes: float
+
+
+CHIPS = (Chip("H200", 989e12, 4.8e12), Chip("H100", 989e12, 3.35e12))
+"""SXM both."""
+
+
+def chip_of(device_name: str) -> Chip:
+    """Return the chip of a device that MAX calls ``device_name``; an H200 where it is none that is known."""
+    return next((chip for chip in CHIPS if chip.name in device_name), CHIPS[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +38,9 @@ class Work:
     flops: float
     n_bytes: float
 
-    @property
-    def floor_s(self) -> float:
-        """The seconds that the slower of the two takes."""
-        return max(self.flops / PEAK_FLOPS, self.n_bytes / PEAK_BYTES_PER_S)
+    def floor_s(self, chip: Chip) -> float:
+        """Return the seconds that the slower of the two takes."""
+        return max(self.flops / chip.flops, self.n_bytes / chip.n_bytes)
 
 
 def encoder_work(dims: ModelDimensions, batch: int) -> Work:

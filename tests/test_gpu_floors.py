@@ -7,7 +7,7 @@ import math
 import pytest
 from whisper_sizes import SIZES
 
-from bench.gpu_floors import encoder_work, step_work
+from bench.gpu_floors import chip_of, encoder_work, step_work
 from engine.checkpoints.shapes import expected_shapes
 
 
@@ -43,7 +43,13 @@ def test_an_encoder_multiplies_by_every_matrix_at_every_position() -> None:
 
 def test_one_token_waits_for_memory_and_a_window_for_arithmetic() -> None:
     dims = SIZES["large-v3-turbo"]
-    step, window = step_work(dims, 1, 0), encoder_work(dims, 1)
+    step, window, chip = step_work(dims, 1, 0), encoder_work(dims, 1), chip_of("NVIDIA H200")
 
-    assert step.floor_s == step.n_bytes / 4.8e12
-    assert window.floor_s == window.flops / 989e12
+    assert step.floor_s(chip) == step.n_bytes / 4.8e12
+    assert window.floor_s(chip) == window.flops / 989e12
+
+
+def test_an_h100_has_slower_memory() -> None:
+    work = step_work(SIZES["large-v3-turbo"], 1, 0)
+
+    assert work.floor_s(chip_of("NVIDIA H100 80GB HBM3")) == work.n_bytes / 3.35e12
