@@ -6,12 +6,14 @@ import json
 import random
 import shutil
 import subprocess
+import unicodedata
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from engine.alignment import WordTiming
 from engine.events import Final, TimedEvent
@@ -24,7 +26,7 @@ WEB = Path(__file__).resolve().parent.parent / "ui" / "web"
 VOCABULARY = (
     "a", "the", "harbour,", "and", "people.", "who", "built", "it;", "Rhabarberbarbarabarbarbarenbartbarbierbierbar",
     "“no”", "A&B", "<i>", "-->", "3,5", "naïve", "…", "東京に、", "行きます。", "กำ", "so:",
-    "e\u0301te\u0301", "x\u200by", "👩\u200d🚀",
+    "e\u0301te\u0301", "x\u200by", "👩\u200d🚀", "スーパーマーケットで", "ﾊﾝｶｸ", "मराठी", "￥5", "❤\ufe0f", "🇩🇪", "한글",
 )  # fmt: skip
 
 
@@ -93,6 +95,15 @@ const { asText, asSubRip, asWebVtt } = await import("./formats.js");
 return { ".txt": asText(given), ".srt": asSubRip(given), ".vtt": asWebVtt(given) };
 """
     assert expected == run_node(modules, script, [event_fields(timed) for timed in events])
+
+
+def test_every_character_is_as_wide_as_in_the_program(modules: Path) -> None:
+    characters = [chr(code) for code in range(0x20, 0x2FFFF)]
+    shown = [c for c in characters if unicodedata.category(c) not in {"Cc", "Cf", "Cn", "Cs", "Zl", "Zp"}]
+    texts = [*shown, *(c + "\ufe0f" for c in shown if unicodedata.category(c) == "So"), "👩\u200d🚀", "1\ufe0f\u20e3"]
+    script = 'const { columns } = await import("./text.js"); return given.map(columns);'
+
+    assert list(map(cell_len, texts)) == run_node(modules, script, texts)
 
 
 def test_the_tape_keeps_the_last_minute_and_finds_every_sample(modules: Path) -> None:

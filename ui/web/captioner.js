@@ -1,6 +1,6 @@
 // What the page does: ties microphone, tape, connection and view together.
 
-import { offerLanguages, offerMicrophones } from "./choices.js";
+import { chosenLanguage, offerLanguages, offerMicrophones } from "./choices.js";
 import { Connection } from "./connection.js";
 import { KeptFinals } from "./kept_finals.js";
 import { absenceMessage, linkMessage, microphoneMessage, refusalMessage } from "./messages.js";
@@ -149,7 +149,7 @@ export class Captioner {
 
   /** @param {Tape} tape @param {number} rate */
   #connect(tape, rate) {
-    const terms = { rate, language: remembered("language"), token: token() };
+    const terms = { rate, language: chosenLanguage(), token: token() };
     const fromS = this.#isComplete ? tape.end / rate : this.#transcript.settledS;
     this.#connection = new Connection(tape, terms, (event) => this.#receive(event), fromS);
     this.#isComplete = false;
@@ -167,6 +167,8 @@ export class Captioner {
   async #listen() {
     const microphone = /** @type {Microphone} */ (this.#microphone);
     await microphone.listen(remembered("microphone"), () => this.#loseMicrophone());
+    // Whoever was asked for the microphone may have pressed Stop meanwhile.
+    if (this.#phase === "idle" || this.#phase === "finishing") microphone.stop();
     await offerMicrophones();
   }
 

@@ -43,7 +43,7 @@ function connectKeys() {
     l: () => largeType.toggle(),
     f: () => toggleFullScreen(),
     t: () => changeTheme(),
-    c: () => captioner.copy(),
+    c: () => element("copy").click(), // not while there is nothing to copy
     "+": () => largeType.resize(1),
     "-": () => largeType.resize(-1),
     "?": () => element("keys").showModal(),

@@ -23,6 +23,13 @@ export function offerLanguages(codes) {
   select.disabled = codes.length === 1;
 }
 
+/** The code of the language that is asked for; "" is heard.  One that this model does not know is not asked for. */
+export function chosenLanguage() {
+  const select = element("language");
+  if (select.options.length === 1) return remembered("language"); // nobody told yet which there are
+  return select.disabled ? "" : select.value;
+}
+
 /**
  * Offer choices in a select; the first one, of no value, stays.
  * @param {HTMLSelectElement} select

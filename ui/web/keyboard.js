@@ -2,15 +2,14 @@
 
 /**
  * Do what a key asks for, unless it is meant for a field, a menu or the browser.
- * @param {Record<string, () => void>} actions by the key's name
+ * @param {Record<string, () => unknown>} actions by the key's name; one that returns false leaves the key to the browser
  * @param {() => boolean} areOn
  */
 export function listenForKeys(actions, areOn) {
   document.addEventListener("keydown", (event) => {
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action || !areOn() || isMeantElsewhere(event)) return;
-    event.preventDefault();
-    action();
+    if (action() !== false) event.preventDefault();
   });
 }
 

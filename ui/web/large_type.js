@@ -21,11 +21,18 @@ export class LargeType {
   }
 
   toggle() {
-    this.#turn(!document.body.classList.contains("is-large"));
+    this.#turn(!this.#isOn);
   }
 
+  /** Turn it off; tell whether it was on. */
   leave() {
-    this.#turn(false);
+    const wasOn = this.#isOn;
+    if (wasOn) this.#turn(false);
+    return wasOn;
+  }
+
+  get #isOn() {
+    return document.body.classList.contains("is-large");
   }
 
   /** @param {boolean} isOn */
