@@ -58,8 +58,9 @@ class Running:
     def client(self, path: str = "/stream", **options: Any) -> connect:
         return connect(f"ws://{self.address}{path}", **options)
 
-    async def get(self, path: str, **headers: str) -> Answer:
-        return await asyncio.to_thread(_get, Request(f"http://{self.address}{path}", headers=headers))
+    async def get(self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+        request = Request(f"http://{self.address}{path}", body, headers, method=method)
+        return await asyncio.to_thread(_get, request)
 
     async def measured(self, name: str) -> float:
         """A figure of /metrics."""

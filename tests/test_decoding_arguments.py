@@ -10,7 +10,7 @@ import pytest
 
 from engine.options import FOR_RECORDINGS, DecodingOptions, StreamingOptions
 from ui import cli
-from ui.decoding_arguments import streaming_options
+from ui.decoding_arguments import asked_text, streaming_options
 
 GIVEN: dict[str, tuple[list[str], Any]] = {
     "language": (["--language", "de"], "de"),
@@ -125,3 +125,10 @@ def test_what_is_live_is_not_heard_window_after_window(command: str, capsys: pyt
     with pytest.raises(SystemExit):
         cli._arguments([command, "--sequential"])
     assert "unrecognized arguments: --sequential" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "words"), [("talk.srt", True), ("talk.VTT", True), ("talk.txt", None)])
+def test_a_server_is_asked_for_word_times_where_subtitles_are_written(name: str, words: bool | None) -> None:
+    arguments = cli._parser().parse_args(["connect", "captions.example", "--output", name])
+
+    assert asked_text(arguments).get("words") is words

@@ -50,6 +50,16 @@ def test_the_environment_says_yes_and_no() -> None:
     assert not parsed([], {"MAX_WHISPER_NO_TOKEN": "0", "MAX_WHISPER_AUDIO": "/elsewhere"}).no_token
 
 
+def test_a_no_of_the_environment_beats_the_file(config: Path) -> None:
+    assert not parsed(["--config", str(config)], {"MAX_WHISPER_NO_TOKEN": "false"}).no_token
+
+
+def test_a_flag_is_written_out(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(["--conf", str(config)])
+    assert "unrecognized arguments: --conf" in capsys.readouterr().err
+
+
 def test_other_commands_are_left_alone() -> None:
     parser = _parser()
 

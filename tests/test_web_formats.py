@@ -26,7 +26,8 @@ WEB = Path(__file__).resolve().parent.parent / "ui" / "web"
 VOCABULARY = (
     "a", "the", "harbour,", "and", "people.", "who", "built", "it;", "Rhabarberbarbarabarbarbarenbartbarbierbierbar",
     "“no”", "A&B", "<i>", "-->", "3,5", "naïve", "…", "東京に、", "行きます。", "กำ", "so:",
-    "e\u0301te\u0301", "x\u200by", "👩\u200d🚀", "スーパーマーケットで", "ﾊﾝｶｸ", "मराठी", "￥5", "❤\ufe0f", "🇩🇪", "한글",
+    "e\u0301te\u0301", "x\u200by", "👩\u200d🚀",
+    "スーパーマーケットで", "ﾊﾝｶｸ", "मराठी", "￥5", "❤\ufe0f", "🇩🇪", "한글",
 )  # fmt: skip
 
 

@@ -35,9 +35,9 @@ class FileSink(Sink, Protocol):
 class Keeper:
     """Guards a sink that writes to disk: when it fails, that is said once and the captions go on without it."""
 
-    def __init__(self, sink: FileSink, name: str) -> None:
+    def __init__(self, sink: FileSink, guard: WriteGuard) -> None:
         self._sink = sink
-        self._guard = WriteGuard(name)
+        self._guard = guard
 
     def show(self, timed: TimedEvent) -> None:
         """Pass one event on."""
@@ -51,17 +51,17 @@ class Keeper:
 class WriteGuard:
     """Says once that a file cannot be written any more, and then lets it be.
 
-    Args:
-        name: of the file.
+    Attributes:
+        has_failed: whether that was so.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._has_failed = False
+        self.has_failed = False
 
     def attempt(self, write: Callable[[], object]) -> None:
         """Write, unless that failed before."""
-        if not self._has_failed:
+        if not self.has_failed:
             self.finish(write)
 
     def finish(self, close: Callable[[], object]) -> None:
@@ -69,9 +69,9 @@ class WriteGuard:
         try:
             close()
         except OSError as error:
-            if not self._has_failed:
+            if not self.has_failed:
                 complain(f"{self._name} is no longer written ({error.strerror}): make room there.  The captions go on.")
-            self._has_failed = True
+            self.has_failed = True
 
 
 class Stdout:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ui.bench.cli import add_bench
-from ui.connect_arguments import add_connecting
+from ui.connect_arguments import add_connecting, find_pointless
 from ui.decoding_arguments import add_decoding, add_sequential, find_contradiction
 from ui.errors import (
     EXIT_FAILED,
@@ -88,6 +88,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     problem = find_contradiction(arguments) if arguments.command in {*_TRANSCRIBES, "serve"} else None
     if arguments.command == "serve":
         problem = problem or find_unsafe(arguments)
+    if arguments.command == "connect":
+        problem = find_pointless(arguments)
     if problem:
         parser.error(problem)
     return arguments
@@ -195,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Live captions from speech, on your own machine: Whisper on MAX.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -265,7 +268,7 @@ def _add(
     commands: _Commands[argparse.ArgumentParser], name: str, purpose: str, more: str = ""
 ) -> argparse.ArgumentParser:
     description = f"{purpose[0].upper()}{purpose[1:]}.  {more}"
-    return commands.add_parser(name, help=purpose, description=description)
+    return commands.add_parser(name, help=purpose, description=description, allow_abbrev=False)
 
 
 def _add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:

@@ -19,7 +19,7 @@ from stream.source import AudioSource, SourceError
 from ui.captions import Ending, Sink, Stdout, caption
 from ui.decoding_arguments import streaming_options
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, complain
-from ui.files import open_files, recorded, tell_where
+from ui.files import OutputFiles, open_files, tell_where
 from ui.formats.event_lines import EventLineWriter
 from ui.formats.text import printable
 from ui.imports import quiet_imports
@@ -32,6 +32,7 @@ from ui.terminal.state import TranscriptState
 
 if TYPE_CHECKING:
     from engine.model import WhisperModel
+    from stream.file import FileSource
 
 
 def transcribe_files(arguments: argparse.Namespace) -> int:
@@ -47,17 +48,22 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
     ]
     if not readable:
         return EXIT_FAILED
-    with open_files(arguments, None) as files:
-        model = load_model(arguments)
-        options = streaming_options(arguments, FOR_LIVE if arguments.paced else FOR_RECORDINGS)
-        codes = []
-        for source in readable:
-            if len(sources) > 1:
-                _print_heading(source.name, arguments)
-            codes.append(_caption(source, model, options, files, arguments, source.duration_s))
-            if codes[-1] == EXIT_INTERRUPTED:
-                return EXIT_INTERRUPTED
-    return EXIT_OK if len(readable) == len(sources) and not any(codes) else EXIT_FAILED
+    with open_files(arguments) as files:
+        code = _caption_each(readable, files, arguments)
+    return files.exit_code(EXIT_FAILED if code == EXIT_OK and len(readable) < len(sources) else code)
+
+
+def _caption_each(sources: Sequence[FileSource], files: OutputFiles, arguments: argparse.Namespace) -> int:
+    model = load_model(arguments)
+    options = streaming_options(arguments, FOR_LIVE if arguments.paced else FOR_RECORDINGS)
+    codes = []
+    for source in sources:
+        if len(arguments.paths) > 1:
+            _print_heading(source.name, arguments)
+        codes.append(_caption(source, model, options, files.sinks, arguments, source.duration_s))
+        if codes[-1] == EXIT_INTERRUPTED:
+            return EXIT_INTERRUPTED
+    return EXIT_FAILED if any(codes) else EXIT_OK
 
 
 def transcribe_microphone(arguments: argparse.Namespace) -> int:
@@ -68,13 +74,14 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     if not asyncio.run(can_be_read(Microphone(arguments.device))):
         return EXIT_FAILED
     path = arguments.output or (None if arguments.no_save else new_transcript_path())
-    with open_files(arguments, path) as files, recorded(Microphone(arguments.device), arguments) as source:
+    with open_files(arguments, path) as files:
         try:
-            model = load_model(arguments)
-            return _caption(source, model, streaming_options(arguments, FOR_LIVE), files, arguments)
+            model, source = load_model(arguments), files.recorded(Microphone(arguments.device))
+            code = _caption(source, model, streaming_options(arguments, FOR_LIVE), files.sinks, arguments)
         finally:
             if path is not None:
                 tell_where(path)
+    return files.exit_code(code)
 
 
 def transcribe_pipe(arguments: argparse.Namespace) -> int:
@@ -84,10 +91,11 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
     stream = None if sys.stdin is None else sys.stdin.buffer
     if stream is None or stream.isatty():
         raise SourceError("standard input is no pipe: send raw 16-bit PCM into it, for example with ffmpeg -f s16le")
-    pipe = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
-    with open_files(arguments, None) as files, recorded(pipe, arguments) as source:
-        model = load_model(arguments)
-        return _caption(source, model, streaming_options(arguments, FOR_LIVE), files, arguments)
+    source = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
+    with open_files(arguments) as files:
+        model, options = load_model(arguments), streaming_options(arguments, FOR_LIVE)
+        code = _caption(files.recorded(source), model, options, files.sinks, arguments)
+    return files.exit_code(code)
 
 
 def demonstrate(arguments: argparse.Namespace) -> int:
@@ -100,13 +108,13 @@ def demonstrate(arguments: argparse.Namespace) -> int:
     script = read_script(sample_folder())
     recorder = Recorder()
     source = FileSource(sample_folder() / "sample.flac", paced=not arguments.no_pacing)
-    with open_files(arguments, None) as files:
+    with open_files(arguments) as files:
         model = load_model(arguments)
         code = _caption(
             source,
             model,
             streaming_options(arguments, FOR_LIVE),
-            [*files, recorder],
+            [*files.sinks, recorder],
             arguments,
             script.duration_s,
         )
@@ -114,7 +122,7 @@ def demonstrate(arguments: argparse.Namespace) -> int:
         console = Console(stderr=arguments.events == "-")
         is_paced = not arguments.no_pacing
         print_rows(console, report_rows(recorder.events, script, model.name, model.device_name, is_paced=is_paced))
-    return code
+    return files.exit_code(code)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

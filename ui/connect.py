@@ -6,16 +6,17 @@ import argparse
 import asyncio
 import ssl
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.events import TimedEvent
 from stream.source import AudioSource, SourceError
-from ui.captions import Ending, Sink, show_events
+from ui.captions import Ending, show_events
 from ui.commands import can_be_read, exit_code, open_view
 from ui.decoding_arguments import asked_text
 from ui.errors import EXIT_FAILED, complain
-from ui.files import open_files, recorded
+from ui.files import OutputFiles, open_files
 from ui.imports import quiet_imports
 from ui.remote.client import Remote, RemoteError, remote_captions
 from ui.serve_arguments import read_tokens
@@ -29,30 +30,24 @@ def connect_to_server(arguments: argparse.Namespace) -> int:
         return EXIT_FAILED
     try:
         remote = _remote(arguments)
-        with open_files(arguments, None) as files, recorded(source, arguments) as heard:
+        with open_files(arguments) as files:
             is_microphone = arguments.file is None and not arguments.pipe
-            duration_s = getattr(source, "duration_s", None)
-            return exit_code(lambda: _run(heard, duration_s, remote, arguments, files), is_ended_by_user=is_microphone)
+            code = exit_code(lambda: _run(source, remote, arguments, files), is_ended_by_user=is_microphone)
+        return files.exit_code(code)
     except (RemoteError, ValueError) as error:
         complain(error)
         return EXIT_FAILED
 
 
-def _run(
-    source: AudioSource,
-    duration_s: float | None,
-    remote: Remote,
-    arguments: argparse.Namespace,
-    files: Sequence[Sink],
-) -> Ending:
+def _run(source: AudioSource, remote: Remote, arguments: argparse.Namespace, files: OutputFiles) -> Ending:
     can_wait = arguments.pipe or (arguments.file is not None and not arguments.paced)
 
     def begin(stop: asyncio.Event) -> AsyncGenerator[TimedEvent]:
-        return remote_captions(source, remote, stop, complain, can_wait=can_wait)
+        return remote_captions(files.recorded(source), remote, stop, complain, can_wait=can_wait)
 
-    state = TranscriptState(urlsplit(remote.url).netloc, "max-whisper", duration_s)
+    state = TranscriptState(urlsplit(remote.url).netloc, "max-whisper", getattr(source, "duration_s", None))
     with open_view(state, arguments) as view:
-        return asyncio.run(show_events(begin, [view, *files]))
+        return asyncio.run(show_events(begin, [view, *files.sinks]))
 
 
 def _source(arguments: argparse.Namespace) -> AudioSource:
@@ -72,5 +67,14 @@ def _source(arguments: argparse.Namespace) -> AudioSource:
 
 def _remote(arguments: argparse.Namespace) -> Remote:
     tokens = read_tokens(arguments.token_file)
-    tls = None if arguments.tls_ca is None else ssl.create_default_context(cafile=str(arguments.tls_ca))
+    tls = None if arguments.tls_ca is None else _trusting(arguments.tls_ca)
     return Remote(url=arguments.url, token=tokens[0] if tokens else None, asked=asked_text(arguments), tls=tls)
+
+
+def _trusting(authority: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(authority))
+    except OSError as error:  # ssl's own are some
+        raise RemoteError(
+            f"--tls-ca {authority} cannot be used ({error.strerror or error}): give a PEM file"
+        ) from error

@@ -24,6 +24,13 @@ def add_connecting(command: argparse.ArgumentParser) -> None:
     add_text(command)
 
 
+def find_pointless(arguments: argparse.Namespace) -> str | None:
+    """Return what of the arguments would do nothing, naming the flags; None where all do something."""
+    if arguments.paced and arguments.file is None:
+        return "--paced needs --file: microphones and pipes have their own pace"
+    return None
+
+
 def _url(text: str) -> str:
     """Return the address of the server's own protocol."""
     parts = urlsplit(text if "://" in text else f"http://{text}")

@@ -55,6 +55,8 @@ def asked_text(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what was asked by the flags of ``add_text``, by their names."""
     names = ("language", "languages", "translate", "prompt", "hotwords", "words")
     asked = {name: vars(arguments)[name] for name in names if name in arguments}
+    if wants_cues(arguments):
+        asked["words"] = True
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asked.items()}
 
 
@@ -123,11 +125,16 @@ def streaming_options(arguments: argparse.Namespace, usual: StreamingOptions) ->
     """
     given, here = vars(arguments), {"sequential", "condition_on_previous_text"}
     asked = {field.name: given[field.name] for field in fields(usual.decoding) if field.name in given}
-    if arguments.output is not None and arguments.output.suffix.lower() in {".srt", ".vtt"}:
-        asked["words"] = True  # cues are cut between words
+    if wants_cues(arguments):
+        asked["words"] = True
     more: dict[str, Any] = {name: given[name] for name in here & given.keys()}
     live = with_streaming(given, usual) if usual.partials else usual
     return replace(live, decoding=replace(usual.decoding, **asked), **more)
+
+
+def wants_cues(arguments: argparse.Namespace) -> bool:
+    """Whether subtitles are written, whose cues are cut between words."""
+    return arguments.output is not None and arguments.output.suffix.lower() in {".srt", ".vtt"}
 
 
 def _limit(least: float, most: float) -> Callable[[str], float | None]:

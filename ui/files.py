@@ -4,16 +4,105 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from stream.overheard import OverheardSource
 from stream.source import AudioSource
 from ui.captions import FileSink, Keeper, Sink, WriteGuard
-from ui.errors import OutputError, complain
+from ui.errors import EXIT_FAILED, EXIT_OK, OutputError, complain
 from ui.formats.event_lines import EventLineWriter
+from ui.formats.kept_file import make_room_for
 from ui.formats.transcripts import transcript_writer
 from ui.formats.wav import WavWriter
+
+
+class OutputFiles:
+    """Open files; one that cannot be written any more costs the exit code, not the captions.
+
+    Attributes:
+        sinks: those that take events.
+    """
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self.sinks: list[Sink] = []
+        self._stack = stack
+        self._guards: list[WriteGuard] = []
+        self._sound: tuple[WavWriter, WriteGuard] | None = None
+
+    def add_sink(self, sink: FileSink, name: str) -> None:
+        """Let ``sink``, which writes the file ``name``, take events until all are closed."""
+        keeper = Keeper(sink, self._guard(name))
+        self._stack.callback(keeper.close)
+        self.sinks.append(keeper)
+
+    def add_sound(self, sound: WavWriter, name: str) -> None:
+        """Let ``sound`` take what ``recorded`` sources say until all are closed."""
+        guard = self._guard(name)
+        self._stack.callback(lambda: guard.finish(sound.close))
+        self._sound = sound, guard
+
+    def recorded(self, source: AudioSource) -> AudioSource:
+        """Return what stands for ``source``: its sound is kept, where that is wanted."""
+        if self._sound is None:
+            return source
+        sound, guard = self._sound
+        return OverheardSource(source, lambda chunk: guard.attempt(lambda: sound.append(chunk)))
+
+    def exit_code(self, code: int) -> int:
+        """Return ``code``, once all are closed; where it says that all went well and a file is not whole, another."""
+        return EXIT_FAILED if code == EXIT_OK and any(guard.has_failed for guard in self._guards) else code
+
+    def _guard(self, name: str) -> WriteGuard:
+        self._guards.append(WriteGuard(name))
+        return self._guards[-1]
+
+
+@contextlib.contextmanager
+def open_files(arguments: argparse.Namespace, default_path: Path | None = None) -> Iterator[OutputFiles]:
+    """Open the files the arguments name, before anything heavy begins.
+
+    Args:
+        arguments: of a command with ``--output`` and ``--events``, and perhaps ``--record``.
+        default_path: of the transcript, where none is named.
+
+    Raises:
+        OutputError: one cannot be written, or something would be lost by that.
+    """
+    given = vars(arguments)
+    events = None if arguments.events in {None, "-"} else Path(arguments.events)
+    path: Path | None = arguments.output or default_path
+    sound: Path | None = given.get("record")
+    _check_apart([p for p in (events, path, sound) if p], [*given.get("paths", ()), *filter(None, [given.get("file")])])
+    with contextlib.ExitStack() as stack:
+        files = OutputFiles(stack)
+        if events is not None:
+            with _named(events):
+                make_room_for(events, overwrite=arguments.overwrite)
+                out = events.open("w", encoding="utf-8")
+            files.add_sink(EventLineWriter(out), str(events))
+        if path is not None:
+            task = "translate" if "translate" in arguments else "transcribe"
+            with _named(path):
+                writer = transcript_writer(path, task=task, overwrite=arguments.overwrite)
+            files.add_sink(writer, str(path))
+        if sound is not None:
+            with _named(sound):
+                files.add_sound(WavWriter(sound, overwrite=arguments.overwrite), str(sound))
+        yield files
+
+
+def _check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    for i, path in enumerate(outputs):
+        if any(_is_same(path, other) for other in chain(inputs, outputs[:i])):
+            raise OutputError(f"{path} is named twice, and would be lost: give every output a file of its own")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.is_file() and one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 def tell_where(path: Path) -> None:
@@ -25,49 +114,7 @@ def tell_where(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def open_files(arguments: argparse.Namespace, default_path: Path | None) -> Iterator[list[Sink]]:
-    """Open the files the arguments name, before anything heavy begins."""
-    with contextlib.ExitStack() as stack:
-        sinks: list[Sink] = []
-        if arguments.events is not None and arguments.events != "-":
-            with _named(arguments.events):
-                out = Path(arguments.events).open("w", encoding="utf-8")  # noqa: SIM115  # the keeper closes it
-            sinks.append(_kept(EventLineWriter(out), arguments.events, stack))
-        path = arguments.output or default_path
-        if path is not None:
-            task = "translate" if "translate" in arguments else "transcribe"
-            with _named(path):
-                writer = transcript_writer(path, task=task, overwrite=arguments.overwrite)
-            sinks.append(_kept(writer, str(path), stack))
-        yield sinks
-
-
-@contextlib.contextmanager
-def recorded(source: AudioSource, arguments: argparse.Namespace) -> Iterator[AudioSource]:
-    """Keep the sound of ``source`` where the arguments want it; what is yielded stands for it."""
-    path: Path | None = arguments.record
-    if path is None:
-        yield source
-        return
-    if path == arguments.output:
-        raise OutputError(f"{path} cannot hold both sound and text: give --record and --output two files")
-    with _named(path):
-        sound = WavWriter(path, overwrite=arguments.overwrite)
-    guard = WriteGuard(str(path))
-    try:
-        yield OverheardSource(source, lambda chunk: guard.attempt(lambda: sound.append(chunk)))
-    finally:
-        guard.finish(sound.close)
-
-
-def _kept(sink: FileSink, name: str, stack: contextlib.ExitStack) -> Keeper:
-    keeper = Keeper(sink, name)
-    stack.callback(keeper.close)
-    return keeper
-
-
-@contextlib.contextmanager
-def _named(path: Path | str) -> Iterator[None]:
+def _named(path: Path) -> Iterator[None]:
     """Say of a failure to open which file was meant, and what to do."""
     try:
         yield

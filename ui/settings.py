@@ -34,8 +34,9 @@ def with_settings(
     if "config" not in flags:
         return given
     path = _config_of(given) or environment.get(f"{_PREFIX}CONFIG")
-    from_file = _file_arguments(flags, Path(path)) if path else []
-    return [given[0], *from_file, *_environment_arguments(flags, environment), *given[1:]]
+    settings = _file_settings(flags, Path(path)) if path else {}
+    settings |= _environment_settings(flags, environment)
+    return [given[0], *(argument for argument in settings.values() if argument is not None), *given[1:]]
 
 
 def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
@@ -57,41 +58,44 @@ def _config_of(given: Sequence[str]) -> str | None:
     return None
 
 
-def _file_arguments(flags: Mapping[str, argparse.Action], path: Path) -> list[str]:
+def _file_settings(flags: Mapping[str, argparse.Action], path: Path) -> dict[str, str | None]:
+    """Return by the flags' names what stands for the settings of ``path`` on the command line; None: nothing."""
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise SettingsError(f"{path} is no TOML: {error}") from error
-    arguments = []
+    found = {}
     for key, value in settings.items():
         name = key.replace("_", "-")
         if name not in flags or name == "config":
             raise SettingsError(f"{path} has {key!r}, which is no flag's name: see --help")
-        arguments += _flag(f"{key} in {path}", name, flags[name], value)
-    return arguments
+        found[name] = _flag(f"{key} in {path}", name, flags[name], value)
+    return found
 
 
-def _environment_arguments(flags: Mapping[str, argparse.Action], environment: Mapping[str, str]) -> list[str]:
-    arguments = []
+def _environment_settings(
+    flags: Mapping[str, argparse.Action], environment: Mapping[str, str]
+) -> dict[str, str | None]:
+    found = {}
     for name, action in flags.items():
         variable = _PREFIX + name.upper().replace("-", "_")
         if name != "config" and variable in environment:
             text = environment[variable]
             value = {"true": True, "1": True, "false": False, "0": False}.get(text, text) if action.nargs == 0 else text
-            arguments += _flag(variable, name, action, value)
-    return arguments
+            found[name] = _flag(variable, name, action, value)
+    return found
 
 
-def _flag(where: str, name: str, action: argparse.Action, value: object) -> list[str]:
-    """Return a setting as it would stand on the command line."""
+def _flag(where: str, name: str, action: argparse.Action, value: object) -> str | None:
+    """Return a setting as it would stand on the command line; None for a switch that is off."""
     if action.nargs == 0:
         if not isinstance(value, bool):
             raise SettingsError(f"{where} must be true or false, got {value!r}")
-        return [f"--{name}"] if value else []
+        return f"--{name}" if value else None
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return [f"--{name}={','.join(map(str, value))}"]
+        return f"--{name}={','.join(map(str, value))}"
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise SettingsError(f"{where} must be a text, a number or a list of them, got {value!r}")
-    return [f"--{name}={value}"]
+    return f"--{name}={value}"

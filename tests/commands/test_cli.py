@@ -61,7 +61,7 @@ def test_a_full_disk_is_told_whatever_is_written(
 ) -> None:
     path = tmp_path / f"talk{suffix}"
     path.symlink_to("/dev/full")
-    assert main(["file", str(SAMPLE), "--output", str(path)]) == 0
+    assert main(["file", str(SAMPLE), "--output", str(path)]) == 1
     out, err = capfd.readouterr()
     assert "No space left on device" in err
     assert out == RECORDING_TEXT
@@ -108,6 +108,26 @@ def test_an_old_transcript_is_kept(capfd: pytest.CaptureFixture[str], tmp_path: 
     assert text.read_text() == RECORDING_TEXT
 
 
+@pytest.mark.parametrize("flags", [["--events", "talk.flac"], ["--output", "talk.flac", "--overwrite"]])
+def test_a_recording_is_not_written_over(
+    flags: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(commands, "load_model", lambda arguments: pytest.fail("loaded"))
+    Path("talk.flac").write_bytes(SAMPLE.read_bytes())
+    Path("link.flac").symlink_to("talk.flac")
+    assert main(["file", "link.flac", *flags]) == 1
+    assert "talk.flac is named twice, and would be lost" in capfd.readouterr().err
+    assert Path("talk.flac").read_bytes() == SAMPLE.read_bytes()
+
+
+def test_old_events_are_kept(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "e.jsonl").write_text("yesterday\n")
+    assert main(["file", str(SAMPLE), "--events", str(tmp_path / "e.jsonl")]) == 1
+    assert "holds something already: give --overwrite" in capfd.readouterr().err
+    assert (tmp_path / "e.jsonl").read_text() == "yesterday\n"
+
+
 def test_a_place_that_cannot_be_written_is_told_at_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert main(["file", str(SAMPLE), "--events", str(tmp_path / "file" / "x")]) == 1
@@ -116,7 +136,7 @@ def test_a_place_that_cannot_be_written_is_told_at_once(capfd: pytest.CaptureFix
 
 @needs_full_disk
 def test_a_full_disk_does_not_end_the_captions(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["file", str(SAMPLE), "--output", "/dev/full", "--events", "/dev/full"]) == 0
+    assert main(["file", str(SAMPLE), "--output", "/dev/full", "--events", "/dev/full"]) == 1
     out, err = capfd.readouterr()
     assert out == RECORDING_TEXT
     told = (

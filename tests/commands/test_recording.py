@@ -93,7 +93,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_captions(
     full = tmp_path / "full.wav"
     full.symlink_to("/dev/full")
     play(monkeypatch, pcm())
-    assert main(["pipe", "--record", str(full)]) == 0
+    assert main(["pipe", "--record", str(full)]) == 1
     out, err = capfd.readouterr()
     assert out.splitlines() == SAMPLE_LINES
     assert err == (
@@ -119,7 +119,7 @@ def test_an_old_recording_is_kept(
         (["--record", "talk.mp3"], "argument --record: must be a .wav file, got talk.mp3"),
         (["--record", "nowhere.wav/talk.wav"], "nowhere.wav/talk.wav cannot be written: Not a directory"),
         (["--record", "pipe.wav"], "pipe.wav cannot be written: it is a pipe"),
-        (["--record", "talk.wav", "--output", "talk.wav"], "talk.wav cannot hold both sound and text"),
+        (["--record", "talk.wav", "--output", "talk.wav"], "talk.wav is named twice, and would be lost"),
     ],
 )
 def test_where_sound_cannot_be_kept_that_is_told_before_anything_is_loaded(

@@ -108,6 +108,12 @@ def test_there_is_no_noise_reduction_and_the_session_says_so() -> None:
         ({"format": {"rate": 4000}}, "invalid_value", "format.rate", "between 8000 and 48000, got 4000"),
         ({"format": {"type": "audio/pcmu", "rate": 16000}}, "invalid_value", "format.rate", "got 16000"),
         ({"turn_detection": {"threshold": 2}}, "invalid_value", "turn_detection.threshold", "between 0 and 1, got 2"),
+        (
+            {"turn_detection": {"threshold": 10**400}},
+            "invalid_value",
+            "turn_detection.threshold",
+            "between 0 and 1, got 1",
+        ),
         ({"turn_detection": {"threshold": "loud"}}, "invalid_type", "turn_detection.threshold", "a string instead"),
         ({"turn_detection": {"threshold": float("nan")}}, "invalid_value", "turn_detection.threshold", "got nan"),
         (

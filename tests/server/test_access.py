@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from fakes_server import Message, running_server, until, until_closed
+from fakes_server import Answer, Message, running_server, until, until_closed
 from websockets.exceptions import InvalidStatus
 
 from ui.server.access import Access, Asked
@@ -125,6 +125,48 @@ def test_who_guesses_is_made_to_wait_and_others_are_not() -> None:
     assert access.denial_of(asked(TOKEN, "192.0.2.2"), is_open=False) is None
     now = 60.0
     assert access.denial_of(asked(TOKEN), is_open=False) is None
+
+
+def test_who_shows_no_token_guesses_nothing() -> None:
+    access = Access([TOKEN], [], lambda: 0.0)
+    for _ in range(20):
+        denial = access.denial_of(Asked("/favicon.ico", {}, {}, (), "192.0.2.1"), is_open=False)
+        assert denial is not None
+        assert 401 == denial.status
+
+    assert access.denial_of(asked(TOKEN), is_open=False) is None
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://["}, {"Host": "[", "Origin": "http://x"}, {"Origin": "null"}, {"Host": "a]b["}]
+)
+def test_headers_that_make_no_sense_are_no_fault_of_the_program(headers: Mapping[str, str]) -> None:
+    async def ask() -> int:
+        async with running_server(origins=["https://example.org", "https://["]) as running:
+            return (await running.get("/healthz", **headers)).status
+
+    assert asyncio.run(ask()) in {200, 400, 403, 421}
+
+
+def test_a_page_that_may_use_the_server_can_read_its_answers() -> None:
+    wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+
+    async def ask() -> dict[str, Answer]:
+        async with running_server(tokens=[TOKEN], origins=["https://example.org"]) as running:
+            answers = {}
+            for page in ("https://example.org", "https://evil.example"):
+                path, more = "/v1/audio/transcriptions", {"Origin": page, **wanted}
+                answers[f"{page} asks before"] = await running.get(path, method="OPTIONS", **more)
+                answers[page] = await running.get("/v1/models", Origin=page, Authorization=f"Bearer {TOKEN}")
+                answers[f"{page}, no token"] = await running.get("/v1/models", Origin=page)
+            return answers
+
+    answers = asyncio.run(ask())
+
+    assert [200, 200, 401, 400, 403, 403] == [answer.status for answer in answers.values()]
+    allowed = [answer.headers.get("Access-Control-Allow-Origin") for answer in answers.values()]
+    assert [*["https://example.org"] * 3, None, None, None] == allowed
+    assert "authorization" in answers["https://example.org asks before"].headers["Access-Control-Allow-Headers"]
 
 
 def test_the_memory_of_wrong_tokens_is_bounded() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import openai
 import pytest
-from fakes_server import Running, pcm, running_server
+from fakes_server import Answer, Running, pcm, running_server
 from openai import AsyncOpenAI
 from openai.types.beta.realtime import TranscriptionSession
 from openai.types.realtime import ClientSecretCreateResponse
@@ -150,3 +150,15 @@ def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         secrets.issue(Session(transcription=None), 10)
     now = 10.0
     assert secrets.issue(Session(transcription=None), 10).expires_s == 20.0
+
+
+@pytest.mark.parametrize("body", [b'{"\\ud800": 1}', b'{"expires_after": {"seconds": 1' + 400 * b"0" + b"}}"])
+def test_odd_numbers_and_names_are_refused_in_words(body: bytes) -> None:
+    async def ask() -> Answer:
+        async with running_server(tokens=[TOKEN]) as running:
+            path, kind = "/v1/realtime/client_secrets", {"Content-Type": "application/json"}
+            return await running.get(path, method="POST", body=body, Authorization=f"Bearer {TOKEN}", **kind)
+
+    answer = asyncio.run(ask())
+    assert 400 == answer.status
+    assert json.loads(answer.body)["error"]["message"]

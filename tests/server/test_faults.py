@@ -80,20 +80,71 @@ def test_what_the_model_fails_over_is_told_and_the_stream_goes_on() -> None:
     assert "end" == messages[-1]["kind"]
 
 
-def test_who_connects_and_asks_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_FIRST_REQUEST_S", 0.1)
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
-    async def talk() -> tuple[bytes, list[str]]:
+
+@pytest.mark.parametrize(
+    ("first", "drip"),
+    [
+        (b"", b""),
+        (b"GET /hea", b"l"),
+        (WHOLE + b"GET /hea", b"l"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n", b"x"),
+    ],
+    ids=["nothing", "half a request", "half of a second one", "a body that nobody wants"],
+)
+def test_who_never_asks_to_the_end_is_let_go(first: bytes, drip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_REQUEST_S", 0.3)
+
+    async def talk() -> list[str]:
         async with running_server() as running, running.client() as client:
-            host, port = running.address.split(":")
-            reader, writer = await asyncio.open_connection(host, int(port))
-            left = await reader.read()
+            reader, writer = await asyncio.open_connection(*running.address.split(":"))
+            writer.write(first)
+            reading = asyncio.create_task(reader.read())
+            while not reading.done():
+                writer.write(drip)
+                await asyncio.sleep(0.05)
             writer.close()
             await client.send(pcm([10]))
             await client.send(END)
-            return left, texts(await until_closed(client))
+            return texts(await until_closed(client))
 
-    assert (b"", ["10"]) == asyncio.run(asyncio.wait_for(talk(), 10))
+    assert ["10"] == asyncio.run(asyncio.wait_for(talk(), 10))
+
+
+def test_a_slow_answer_is_waited_for_on_a_connection_that_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_REQUEST_S", 0.1)
+
+    async def talk() -> bytes:
+        async with running_server() as running:
+            reader, writer = await asyncio.open_connection(*running.address.split(":"))
+            answers = b""
+            for _ in range(4):
+                writer.write(WHOLE)
+                answers += await reader.readuntil(b"}")
+                await asyncio.sleep(0.15)
+            writer.close()
+            return answers
+
+    assert 4 == asyncio.run(asyncio.wait_for(talk(), 10)).count(b"200 OK")
+
+
+def test_connections_end_before_files_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_most_connections", lambda: 5)
+
+    async def talk() -> tuple[list[bytes], int]:
+        async with running_server() as running:
+            host, port = running.address.split(":")
+            pairs = [await asyncio.open_connection(host, port) for _ in range(8)]
+            refused = [await reader.read() for reader, _ in pairs[5:]]
+            for _, writer in pairs:
+                writer.close()
+                await writer.wait_closed()
+            return refused, (await running.get("/healthz")).status
+
+    refused, status = asyncio.run(asyncio.wait_for(talk(), 10))
+    assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in refused)
+    assert 200 == status
 
 
 def test_the_end_waits_for_uploads() -> None:

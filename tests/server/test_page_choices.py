@@ -26,9 +26,6 @@ SLOW_MICROPHONE = """
   };
 })()
 """
-SAY = """
-import("./web/view.js").then(({ View }) => new View().addLine({ kind: "final", start: 0, end: 2, text: "Good evening." }))
-"""
 
 
 def test_a_language_that_this_model_does_not_know_is_not_asked_for(

@@ -99,6 +99,8 @@ def test_where_it_is_cut(form: dict[str, Any], hangover_ms: int) -> None:
         ({"language": "en", "languages__": ["de"]}, "invalid_value", "languages", "not both"),
         ({"temperature": "1.5"}, "invalid_value", "temperature", "between 0 and 1, got 1.5"),
         ({"temperature": "NaN"}, "invalid_value", "temperature", "got nan"),
+        ({"temperature": "1" + 400 * "0"}, "invalid_value", "temperature", "between 0 and 1, got 1000"),
+        ({"chunking_strategy": '{"\\ud800": 1}'}, "unknown_parameter", "chunking_strategy.?", "'chunking_strategy.?'"),
         ({"temperature": "hot"}, "invalid_type", "temperature", "expected a decimal, but got a string"),
         ({"keywords__": ["<b>"]}, "invalid_value", "keywords[0]", "keyword"),
         ({"timestamp_granularities__": ["word"]}, "invalid_value", "timestamp_granularities", "verbose_json"),

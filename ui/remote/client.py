@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from engine.events import TimedEvent
 from stream.audio import seconds
@@ -135,6 +135,8 @@ class RemoteCaptions:
             return await connect(url, additional_headers=headers, max_size=_LARGEST, close_timeout=_CLOSE_S, ssl=tls)
         except InvalidStatus as error:
             self._explain_status(error)
+        except InvalidProxy as error:
+            raise RemoteError(f"the proxy of this environment cannot be used ({error}): change or unset it") from error
         except InvalidURI as error:
             raise RemoteError(f"{remote.url} is no address: give ws://HOST:PORT") from error
         except (OSError, InvalidHandshake, TimeoutError) as error:

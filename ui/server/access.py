@@ -85,6 +85,11 @@ class Access:
         """Whether a token must be shown."""
         return bool(self._tokens)
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """Pages besides our own that may use the server, in lower case; "*" for all."""
+        return frozenset(self._origins)
+
     def denial_of(self, asked: Asked, *, is_open: bool) -> Denial | None:
         """Return why a request is not served; None where it is.
 
@@ -97,7 +102,7 @@ class Access:
     def _host_denial(self, asked: Asked) -> Denial | None:
         """A page of another name that resolves to this machine would pass for one of ours: DNS rebinding."""
         host = _host_name(asked.headers.get("host", ""))
-        known = _LOOPBACK | {urlsplit(origin).hostname or "" for origin in self._origins}
+        known = _LOOPBACK | {_host_name(origin.partition("//")[2]) for origin in self._origins}
         if self._tokens or "*" in self._origins or "origin" not in asked.headers or host in known or _is_address(host):
             return None
         return Denial("host", 421, f"this server is not called {host[:100]!r}: give --allow-origin with its name")
@@ -106,7 +111,8 @@ class Access:
         origin = asked.headers.get("origin", "").lower()
         if not origin or "*" in self._origins or origin in self._origins:
             return None
-        if urlsplit(origin).netloc == asked.headers.get("host", "").lower():
+        site = origin.partition("//")[2]
+        if site and site == asked.headers.get("host", "").lower():
             return None
         return Denial("origin", 403, f"pages of {origin[:100]!r} may not use this server: give --allow-origin with it")
 
@@ -120,7 +126,8 @@ class Access:
         ]
         if any(matches) or (asked.path == REALTIME_PATH and self.client_secrets.find(shown_tokens(asked))):
             return None
-        self._failures.add(asked.peer)
+        if shown_tokens(asked):  # who shows none guesses nothing
+            self._failures.add(asked.peer)
         return Denial("token", 401, "a token is needed: send the header `Authorization: Bearer TOKEN`")
 
 
@@ -165,7 +172,11 @@ def without_tokens(subprotocols: Sequence[str]) -> list[str]:
 
 
 def _host_name(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "").lower() if host.count("]") <= 1 else ""
+    """The name in a Host header, without its port; empty where it makes no sense."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_address(host: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -54,7 +55,15 @@ def make_app(server: SpeechServer, access: Access, timings: Timings) -> ASGIApp:
     ]
     app = Starlette(routes=[*routes, *page_routes()])
     app.state.server, app.state.access, app.state.timings = server, access, timings
-    return Gatekeeper(app, access, server.meters)
+    return with_other_origins(Gatekeeper(app, access, server.meters), access.origins)
+
+
+def with_other_origins(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
+    """Let pages of ``origins`` read what ``app`` answers, as browsers ask for it: CORS."""
+    if not origins:
+        return app
+    methods, told = ("GET", "POST"), ("Retry-After",)
+    return CORSMiddleware(app, origins, methods, allow_headers=("*",), allow_private_network=True, expose_headers=told)
 
 
 def _stream_handler(factory: ProtocolFactory) -> Callable[[WebSocket], Awaitable[None]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,11 +22,13 @@ from websockets.http11 import Request
 from ui.server.sockets import ABORT
 
 _PING_S = 20.0
-_FIRST_REQUEST_S = 10.0
+_REQUEST_S = 10.0
+"""How long a request may take to come, its body not counted."""
 _LINGER_S = 5.0
 """How long a client may go on with a message that is not taken."""
 _END_S = 5.0
 """How long what still runs at the end of the server may take."""
+_NO_ROOM = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 10\r\n\r\n"
 _LARGER = 2
 """Messages are refused in the protocol's own words up to so many times the limit, and cut off beyond."""
 
@@ -102,15 +106,51 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
 
 class _Http(H11Protocol):
-    """Lets go of who connects and asks nothing."""
+    """Lets go of who connects and asks nothing, or never asks to the end, and of who finds no room."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(_FIRST_REQUEST_S, self._let_go)
+        if len(self.connections) > _most_connections():
+            transport.write(_NO_ROOM)
+            transport.close()
+        else:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # A request that comes byte by byte, and a body that nobody wants any more, have so long as the first request.
+        if self._is_answering:
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        self._deadline = self.loop.call_later(_REQUEST_S, self._let_go)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def _let_go(self) -> None:
-        if self.scope is None and self.transport.get_protocol() is self:
+        if not self._is_answering and self.transport.get_protocol() is self:
             self.transport.close()
+
+
+def _most_connections() -> int:
+    """So many that files can still be opened: past the limit asyncio would try to accept, and complain, without end."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit * 3 // 4
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

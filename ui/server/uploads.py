@@ -18,7 +18,8 @@ from ui.server.limits import Limits
 from ui.server.protocols.openai_fields import RequestError
 
 _MOST_FIELDS = 1_000
-_LONGEST_FIELD_BYTES = 2**20
+_LONGEST_FIELD_BYTES = 2**14
+"""Fields are kept in memory: 16 MB of a form at most.  A prompt has a thousand characters."""
 _LONGEST_NAME = 100
 
 

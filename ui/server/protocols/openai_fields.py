@@ -6,7 +6,6 @@ Pure.  The codes and most wordings are those that api.openai.com answers with.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -32,6 +31,11 @@ class RequestError(Exception):
     message: str
     param: str | None = None
     code: str = "invalid_value"
+
+    def __post_init__(self) -> None:
+        """Let both be written down whatever they quote: half a character has no encoding."""
+        self.message = self.message.encode(errors="replace").decode()
+        self.param = self.param and self.param.encode(errors="replace").decode()
 
     def __str__(self) -> str:
         return self.message
@@ -156,7 +160,7 @@ def number(low: float, high: float) -> Read[float]:
     def read(value: object, path: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong_type(path, "a decimal", value)
-        if not math.isfinite(value) or not low <= value <= high:
+        if not low <= value <= high:  # NaN neither
             raise RequestError(f"Invalid '{path}': must be between {low:g} and {high:g}, got {value!r:.20}.", path)
         return float(value)
 
