@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,8 +21,8 @@ from engine.progress import LoadProgress, OnProgress
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
-_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_REVISION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
+ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+REVISION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _BESIDE = (
     "config.json", "generation_config.json", "vocab.json", "added_tokens.json", "vocabulary.json", "vocabulary.txt",
@@ -45,9 +44,9 @@ class HubModel:
     revision: str = "main"
 
     def __post_init__(self) -> None:
-        if not _ID.fullmatch(self.id) or ".." in self.id:
+        if not ID.fullmatch(self.id) or ".." in self.id:
             raise CheckpointError(f"{self.id!r} names no model: give owner/name, as openai/whisper-tiny.")
-        if not _REVISION.fullmatch(self.revision) or ".." in self.revision:
+        if not REVISION.fullmatch(self.revision) or ".." in self.revision:
             raise CheckpointError(f"{self.revision!r} names no revision: give a branch, a tag or a commit.")
 
     @property
@@ -76,23 +75,6 @@ def is_offline() -> bool:
     from huggingface_hub import constants
 
     return bool(constants.is_offline_mode())
-
-
-def downloaded_ids() -> list[str]:
-    """Return the ids of the Whispers that were downloaded, by whichever program."""
-    folders = sorted(hub_folder().glob("models--*--*"))
-    ids = [folder.name.removeprefix("models--").replace("--", "/", 1) for folder in folders]
-    return [id for id in ids if _ID.fullmatch(id) and _is_whisper(HubModel(id).snapshot)]
-
-
-def _is_whisper(snapshot: Path | None) -> bool:
-    if snapshot is None:
-        return False
-    try:
-        config = json.loads((snapshot / "config.json").read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and (config.get("model_type") == "whisper" or "suppress_ids_begin" in config)
 
 
 def is_whole(folder: Path) -> bool:

@@ -14,7 +14,8 @@ from engine.config import ModelDimensions
 from engine.devices import choose_compute
 from engine.errors import CheckpointError
 from engine.graph import SpecialIds
-from engine.hub import HubModel, downloaded_ids, hub_folder, is_sound
+from engine.hub import HubModel, hub_folder, is_sound
+from engine.hub_cache import downloaded_models, unfinished_models
 from engine.kept_arrays import kept_files
 from engine.model_names import HUB_IDS, hub_model
 from engine.packaged import checkpoint_folder, is_packaged
@@ -40,7 +41,9 @@ class LocalModel:
     @property
     def n_bytes(self) -> int:
         """What its files take."""
-        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+        return sum(
+            path.stat().st_size for path in {path.resolve() for path in self.folder.rglob("*") if path.is_file()}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,21 @@ def local_models() -> list[LocalModel]:
     """Return all models on this machine, those of packages first."""
     found = [LocalModel(name, checkpoint_folder(name)) for name in ("tiny.en", "base") if is_packaged(name)]
     taken = {model.name for model in found}
-    for id in downloaded_ids():
-        on_hub = HubModel(id)
-        name = _NAMES.get(id, id)
+    for on_hub in downloaded_models():
+        name = _name_of(on_hub)
         if on_hub.snapshot is not None:
-            found.append(LocalModel(id if name in taken else name, on_hub.snapshot, on_hub))
+            found.append(LocalModel(on_hub.id if name in taken else name, on_hub.snapshot, on_hub))
     return found
+
+
+def unfinished() -> list[LocalModel]:
+    """Return the models whose download was begun and not ended, each with the folder of what came."""
+    return [LocalModel(_name_of(on_hub), on_hub.folder, on_hub) for on_hub in unfinished_models()]
+
+
+def _name_of(on_hub: HubModel) -> str:
+    name = _NAMES.get(on_hub.id, on_hub.id)
+    return name if on_hub.revision == "main" else f"{name}@{on_hub.revision}"
 
 
 def local_model(name: str) -> LocalModel:
@@ -79,6 +91,17 @@ def local_model(name: str) -> LocalModel:
         names = ", ".join(model.name for model in local_models())
         raise CheckpointError(f"{name} is not on this machine. Name one of {names}.")
     return LocalModel(name, snapshot, on_hub)
+
+
+def removable_model(name: str) -> LocalModel:
+    """Return what ``remove`` takes for ``name``: a model on this machine, or what came of one.
+
+    Raises:
+        CheckpointError: there is neither.
+    """
+    on_hub = None if is_packaged(name) else hub_model(name)
+    begun = [model for model in unfinished() if on_hub is not None and model.folder == on_hub.folder]
+    return begun[0] if begun else local_model(name)
 
 
 def outline(model: LocalModel) -> Outline:

@@ -17,7 +17,8 @@ from huggingface_hub import constants
 from engine import hub as hub_module
 from engine.checkpoint import read_checkpoint
 from engine.errors import CheckpointError
-from engine.hub import HubModel, downloaded_ids, is_sound, needed_files
+from engine.hub import HubModel, is_sound, needed_files
+from engine.hub_cache import downloaded_models
 from engine.model_names import HUB_IDS, hub_model, resolve_model
 from engine.progress import LoadProgress
 
@@ -69,7 +70,7 @@ def test_downloads_what_is_needed(hub: Hub) -> None:
 
     assert not [request for request in hub.requests if "pytorch_model" in request]
     assert HubModel(ID).snapshot == HubModel(ID, COMMIT).snapshot
-    assert downloaded_ids() == [ID]
+    assert downloaded_models() == [HubModel(ID)]
 
 
 def test_what_is_there_is_not_asked_for_again(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

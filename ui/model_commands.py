@@ -17,7 +17,9 @@ from engine.local_models import (
     local_model,
     local_models,
     outline,
+    removable_model,
     remove,
+    unfinished,
     verify,
 )
 from engine.model_names import resolve_model
@@ -33,6 +35,8 @@ def list_models(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # as eve
     table.add_column("where", overflow="fold")
     for model in local_models():
         table.add_row(model.name, in_megabytes(model.n_bytes), *_languages_and_compiled(model), str(model.folder))
+    for model in unfinished():
+        table.add_row(model.name, in_megabytes(model.n_bytes), "not whole", "no", str(model.folder))
     Console().print(table)
     return EXIT_OK
 
@@ -70,7 +74,7 @@ def verify_models(arguments: argparse.Namespace) -> int:
 
 def remove_model(arguments: argparse.Namespace) -> int:
     """``models remove``: on a terminal only after a yes."""
-    model = local_model(arguments.name)
+    model = removable_model(arguments.name)
     if model.on_hub is not None and not arguments.yes and sys.stdin is not None and sys.stdin.isatty():
         answer = Console(stderr=True).input(f"Delete {model.name}, {in_megabytes(model.n_bytes)}? [y/N] ", markup=False)
         if answer.strip().lower() not in {"y", "yes"}:

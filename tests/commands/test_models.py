@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checkpoint_files import small_checkpoint, write_hugging_face
-from hub_server import Hub, hub_of, point_to, served
+from hub_server import COMMIT, Hub, hub_of, point_to, served
 from huggingface_hub import constants
 
 from engine.checkpoint import identity_of
@@ -48,6 +48,34 @@ def test_a_pulled_model_is_listed_verified_and_removed(hub: Hub, capfd: pytest.C
     assert main(["models", "remove", ID, "--yes"]) == 0
     assert capfd.readouterr().out == f"{ID} is removed: 2 MB are free again\n"
     assert not HubModel(ID).folder.exists()
+
+
+def test_another_revision_is_listed_by_its_name_and_the_same_one_once(
+    hub: Hub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "pull", f"{ID}@{COMMIT}"]) == 0
+    (HubModel(ID).folder / "refs/v2").parent.mkdir(exist_ok=True)
+    (HubModel(ID).folder / "refs/v2").write_text(COMMIT)
+    capfd.readouterr()
+
+    assert main(["models", "list"]) == 0
+    assert [line.split()[0] for line in capfd.readouterr().out.splitlines() if ID in line] == [f"{ID}@v2"]
+    assert main(["models", "verify", f"{ID}@v2"]) == 0
+
+
+def test_what_came_of_a_model_can_be_removed(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", ID]) == 0
+    snapshot = HubModel(ID).snapshot
+    assert snapshot is not None
+    (snapshot / "model.safetensors").unlink()
+    capfd.readouterr()
+
+    assert main(["models", "list"]) == 0
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith(ID)]
+    assert "not whole" in line
+    assert main(["models", "remove", ID, "--yes"]) == 0
+    assert not HubModel(ID).folder.exists()
+    assert main(["models", "remove", ID, "--yes"]) == 1
 
 
 def test_what_was_made_of_a_model_goes_with_it(
