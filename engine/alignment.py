@@ -43,7 +43,12 @@ class WordTiming:
 
 
 def align_words(
-    scores: NDArray[np.float32], tokens: Sequence[bytes], logprobs: Sequence[float], *, by_spaces: bool = True
+    scores: NDArray[np.float32],
+    tokens: Sequence[bytes],
+    logprobs: Sequence[float],
+    *,
+    by_spaces: bool = True,
+    n_given: int = 0,
 ) -> list[WordTiming]:
     """Return the words of a text with their times, punctuation joined to the word it belongs to.
 
@@ -53,16 +58,18 @@ def align_words(
         tokens: the text, a bytes string a token.
         logprobs: of the tokens.
         by_spaces: whether the language puts spaces between words.
+        n_given: how many of the tokens are of a text before, whose words are left out.
     """
     if not tokens:
         return []
     boundaries = _token_boundaries(scores, len(tokens) + 1)
+    given = split_words(tokens[:n_given], by_spaces=by_spaces)
     words, at = [], 0
-    for text, n in split_words(tokens, by_spaces=by_spaces):
+    for text, n in [*given, *split_words(tokens[n_given:], by_spaces=by_spaces)]:
         probability = float(np.exp(logprobs[at : at + n]).mean())
         words.append(WordTiming(text, float(boundaries[at]), float(boundaries[at + n]), probability))
         at += n
-    return join_punctuation(_without_pauses(words))
+    return join_punctuation(_without_pauses(words)[len(given) :])
 
 
 def attended_positions(scores: NDArray[np.float32], n_tokens: int) -> NDArray[np.int64]:
@@ -203,12 +210,13 @@ def join_punctuation(words: Sequence[WordTiming]) -> list[WordTiming]:
     """Give punctuation to the word it belongs to, which keeps its own times (whisper/timing.py, merge_punctuations)."""
     joined: list[WordTiming] = []
     before = ""
-    for word in words:
-        if word.text.startswith(" ") and word.text.strip() and word.text.strip() in _PREPENDED:
+    for i, word in enumerate(words):
+        is_opening = word.text.startswith(" ") and word.text.strip() and word.text.strip() in _PREPENDED
+        if is_opening and i + 1 < len(words):
             before += word.text
         elif joined and word.text in _APPENDED and not joined[-1].text.endswith(" "):
             joined[-1] = replace(joined[-1], text=joined[-1].text + word.text)
         else:
-            joined.append(replace(word, text=before + (word.text.lstrip() if before else word.text)))
+            joined.append(replace(word, text=before + word.text))
             before = ""
     return joined

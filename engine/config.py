@@ -8,6 +8,11 @@ WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Languages written without spaces between words: whisper/tokenizer.py@c0d2f62, split_to_word_tokens."""
 
 
+def has_spaces(language: str, *, is_translated: bool) -> bool:
+    """Return whether a text of what is said in ``language`` has spaces between words: a translation is English."""
+    return is_translated or language not in WITHOUT_SPACES
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelDimensions:
     """How large each part of a model is.

@@ -106,6 +106,11 @@ class DecodedText:
     no_speech_prob: float
     n_verified: int
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text filled its room and did not end by itself."""
+        return len(self.logprobs) == len(self.ids)
+
 
 def decode_greedily(decoder: TextDecoder, tasks: Sequence[DecodingTask]) -> list[DecodedText]:
     """Decode ``tasks``, one a row of ``decoder``: the most probable token at every step.

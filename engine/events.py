@@ -101,6 +101,7 @@ class Hypothesis:
         segments: the text cut at its timestamps, times from the start of the job; one for all of it without.
         rest: what was begun behind the segments and not ended; None where they are all.
         heard_s: where the next window of a recording begins, seconds from the start of the job; inf behind its end.
+        has_spaces: whether there are spaces between its words.
     """
 
     tokens: tuple[Token, ...]
@@ -112,6 +113,7 @@ class Hypothesis:
     segments: tuple[Segment, ...] = ()
     rest: Segment | None = None
     heard_s: float = math.inf
+    has_spaces: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
 
 from engine.alignment import WordTiming
+from engine.config import has_spaces
 from engine.events import DecodeJob, Hypothesis, LeadIn, Token
 from engine.recognition import Recognized
 from engine.segments import CutText, Piece, Segment, cut_at_timestamps, words_by_segment
@@ -32,7 +32,7 @@ class HypothesisMaker:
         )
         pieces = (self._segment(piece, found) for piece in cut.pieces)
         segments = tuple(segment for segment in pieces if segment.text)
-        words = self._words(found, job.lead_in)
+        words = tuple(word.delayed(-lead_in_s) for word in found.words)
         return Hypothesis(
             self._tokens(found, prefix, job.lead_in),
             found.decoded.no_speech_prob,
@@ -43,6 +43,7 @@ class HypothesisMaker:
             segments=segments,
             rest=None if cut.rest is None else self._segment(cut.rest, found),
             heard_s=_heard_s(cut, segments, words),
+            has_spaces=has_spaces(found.language, is_translated=job.options.translate),
         )
 
     def _was_heard(self, job: DecodeJob) -> bool:
@@ -55,13 +56,6 @@ class HypothesisMaker:
         attended_s = (*behind_s, *[None] * (len(ids) - len(behind_s)))
         spoken = zip(ids, logprobs, attended_s, strict=False)
         return tuple(Token(id, self._tokenizer.token_bytes(id), logprob, at_s) for id, logprob, at_s in spoken)
-
-    def _words(self, found: Recognized, lead_in: LeadIn) -> tuple[WordTiming, ...]:
-        """The words behind the lead-in, whose text is as long as that of its tokens."""
-        n_bytes = len(b"".join(map(self._tokenizer.token_bytes, lead_in.ids)))
-        ends = accumulate(len(word.text.encode()) for word in found.words)
-        behind = (word for word, end in zip(found.words, ends, strict=True) if end > n_bytes)
-        return tuple(word.delayed(-seconds(lead_in.n_samples)) for word in behind)
 
     def _segment(self, piece: Piece, found: Recognized) -> Segment:
         return Segment(

@@ -16,6 +16,9 @@ from stream.audio import AudioChunk, n_samples, seconds
 _FEWEST_TOKENS = 20
 _MOST_TOKENS_PER_S = 20.0
 """Nobody speaks so fast: real speech took up to 5.3 tokens a second (tiny.en and base, eight languages)."""
+_TEXT_TOKENS = 220
+"""So many fit behind the longest prompt, lead-in and all.  English takes 4 or 5 a second, Hindi some 14."""
+_SPARE = 1.25
 _MOST_LEAD_INS = 64
 """Half a second each: no more fit into a window."""
 
@@ -40,6 +43,7 @@ class _Said:
     """What a final leaves for the utterances behind it, to be their lead-in."""
 
     start_sample: int
+    end_sample: int
     ids: tuple[int, ...]
     language: str
 
@@ -69,7 +73,7 @@ class JobMaker:
             return
         self._language = event.language
         ids = tuple(token.id for token in event.tokens)
-        self._said.append(_Said(n_samples(event.start_s), ids, event.language))
+        self._said.append(_Said(n_samples(event.start_s), n_samples(event.end_s), ids, event.language))
 
     def job(self, due: Due, held: AudioChunk) -> DecodeJob:
         """Return the job of ``due``; ``held`` is the audio there is, from before the utterance to its end."""
@@ -94,12 +98,19 @@ class JobMaker:
         )
 
     def _lead_in(self, due: Due, held_from: int) -> tuple[LeadIn, int]:
-        """What was said just before in one language, as much as fits, and where it begins."""
+        """What was said just before in one language, as much as fits, and where it begins.
+
+        It fits as long as there is room for an utterance that has as many tokens a second.
+        """
         utterance, start = due.utterance, due.utterance.start_sample
         ids: tuple[int, ...] = ()
-        earliest = max(held_from, due.end_sample - self._room(due))
+        earliest, spoken = max(held_from, due.end_sample - self._room(due)), 0
         for said in reversed(self._said):
             if said.start_sample < earliest or said.language != self._said[-1].language:
+                break
+            spoken += said.end_sample - said.start_sample
+            own = utterance.length_to(due.end_sample) / spoken * (len(said.ids) + len(ids))
+            if len(said.ids) + len(ids) + _FEWEST_TOKENS + _SPARE * own > _TEXT_TOKENS:
                 break
             start, ids = said.start_sample, said.ids + ids
         return (LeadIn(utterance.start_sample - start, ids, self._said[-1].language) if ids else NO_LEAD_IN), start

@@ -24,6 +24,7 @@ from engine.graph import SpecialIds
 from engine.guards import is_loop
 from engine.hypotheses import HypothesisMaker
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
+from engine.long_texts import SHORTEST_SAMPLES, goes_on, joined, quietest_sample, room_for_text
 from engine.model_names import resolve_model
 from engine.networks import Networks, n_load_steps
 from engine.options import DEFAULT_DECODING, SHORT_CONTEXT, DecodingOptions
@@ -128,18 +129,43 @@ class WhisperModel:
         language than that of the utterance is left out.
         """
         full = self.networks.dims.n_audio_ctx
-        fitting, chances = zip(*map(self._with_fitting_lead_in, jobs), strict=True)
+        asked = [self._with_fitting_lead_in(job) for job in jobs]
+        fitting, chances = [job for job, _ in asked], [chance for _, chance in asked]
         contexts = [min(full, ceil(job.context_s * _POSITIONS_PER_S)) for job in fitting]
         found = self._recognize(fitting, contexts)
         for i, text in enumerate(found):
             if contexts[i] < full and is_loop(text.decoded.ids):
                 self.counts["loops in a short context"] += 1
                 found[i] = self._recognize([replace(fitting[i], draft=())], [full])[0]
+            elif goes_on(text) and not fitting[i].options.timestamps:
+                self.counts["texts longer than usual"] += 1
+                fitting[i], found[i] = self._whole(fitting[i], text)
         found = [text if p is None else replace(text, language_prob=p) for text, p in zip(found, chances, strict=True)]
         return [
-            self._hypotheses.hypothesis(replace(job, options=asked.options), text, self._text_prefix(job))
-            for asked, job, text in zip(jobs, fitting, found, strict=True)
+            self._hypotheses.hypothesis(replace(job, options=given.options), text, self._text_prefix(job))
+            for given, job, text in zip(jobs, fitting, found, strict=True)
         ]
+
+    def _whole(self, job: DecodeJob, found: Recognized) -> tuple[DecodeJob, Recognized]:
+        """Hear once more, with all the room there is, what did not fit into less; a final then by halves.
+
+        Returns:
+            The job as it was heard, without its lead-in where that was by halves, and the text.
+        """
+        options = replace(job.options, max_tokens=room_for_text(self.networks.dims))
+        found = self._heard(replace(job, options=options, draft=found.decoded.ids))
+        own = job.audio[job.lead_in.n_samples :]
+        if not goes_on(found) or not job.is_final or len(own) < SHORTEST_SAMPLES:
+            return job, found
+        middle = quietest_sample(own)
+        alone = replace(job, options=options, draft=(), lead_in=NO_LEAD_IN)
+        halves = [replace(alone, audio=own[:middle]), replace(alone, audio=own[middle:], prefix=())]
+        one, other = (self._whole(half, text)[1] if goes_on(text := self._heard(half)) else text for half in halves)
+        start_sample = job.start_sample + job.lead_in.n_samples
+        return replace(alone, audio=own, start_sample=start_sample), joined(one, other, middle)
+
+    def _heard(self, job: DecodeJob) -> Recognized:
+        return self._recognize([job], [min(self.networks.dims.n_audio_ctx, ceil(job.context_s * _POSITIONS_PER_S))])[0]
 
     def decode_window(
         self,
@@ -196,7 +222,14 @@ class WhisperModel:
         n_positions = min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION))
         prefix = (*job.lead_in.ids, *self._text_prefix(job))
         return Window(
-            job.options, n_positions, prefix, job.draft, job.previous, job.usual_language, job.wants_attention
+            job.options,
+            n_positions,
+            prefix,
+            job.draft,
+            job.previous,
+            job.usual_language,
+            job.wants_attention,
+            len(job.lead_in.ids),
         )
 
     def _text_prefix(self, job: DecodeJob) -> tuple[int, ...]:
@@ -213,7 +246,7 @@ class WhisperModel:
             return job, None
         alone = replace(job, audio=job.audio[lead_in.n_samples :], lead_in=NO_LEAD_IN)
         n_positions = min(self.networks.dims.n_audio_ctx, _HEARING_POSITIONS)
-        (chances,) = self.recognizer.detect_languages(self.encode([alone.audio], [n_positions]), options.languages)
+        (chances,) = self.recognizer.detect_languages(self.encode([alone.audio], [n_positions]), [options.languages])
         language, probability = likely_language(chances, job.usual_language)
         if language != lead_in.language:
             return replace(alone, start_sample=job.start_sample + lead_in.n_samples), None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.alignment import POSITION_S, WordTiming, align_words, attended_positions
-from engine.config import WITHOUT_SPACES
+from engine.config import has_spaces
 from engine.decoding import DecodedText, DecodingTask, Row, decode_greedily
 from engine.encoded import EncodedAudio
 from engine.filters import BatchFilters, TokenFilters
@@ -117,16 +117,23 @@ class Recognizer:
         """Return the ids that the first window's text must begin with."""
         return self._task_maker.prefix(options)
 
-    def detect_languages(self, encoded: EncodedAudio, allowed: Sequence[str] = ()) -> list[dict[str, float]]:
-        """Return for each window the probability of every language, or of those ``allowed``, the likeliest first."""
-        known = self.tokenizer.languages
-        codes = [self._known(language) for language in allowed] or list(known)
+    def detect_languages(self, encoded: EncodedAudio, allowed: Sequence[Sequence[str]]) -> list[dict[str, float]]:
+        """Return for each window the probability of every language, the likeliest first.
+
+        Args:
+            encoded: the windows.
+            allowed: for each window, the languages that may be heard in it; none for all.
+        """
+        wanted = [[self._known(language) for language in codes] or list(self.tokenizer.languages) for codes in allowed]
         rows = [Row([self.tokenizer.sot], [0], [UNRESTRICTED])] * encoded.n_windows
         decoder = self.networks.decoder(encoded, self._filters.table(DEFAULT_DECODING).rows)
-        logits = decoder.advance(rows).fetch_logits()[:, 0, [known[code] for code in codes]]
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True)).astype(np.float64)
-        order = np.argsort(-odds, axis=1)
-        return [{codes[j]: float(row[j] / row.sum()) for j in best} for row, best in zip(odds, order, strict=True)]
+        logits = decoder.advance(rows).fetch_logits()[:, 0]
+        return [self._chances(row, codes) for row, codes in zip(logits, wanted, strict=True)]
+
+    def _chances(self, logits: NDArray[np.float32], codes: Sequence[str]) -> dict[str, float]:
+        some = logits[[self.tokenizer.languages[code] for code in codes]].astype(np.float64)
+        odds = np.exp(some - some.max())
+        return {codes[i]: float(odds[i] / odds.sum()) for i in np.argsort(-odds)}
 
     def _languages(self, encoded: EncodedAudio, windows: Sequence[Window]) -> list[tuple[str, float]]:
         """The language of each window and its probability; heard only where it must be."""
@@ -136,7 +143,7 @@ class Recognizer:
         if all(options.language is not None for options in wanted):
             return [(options.language or "", 1.0) for options in wanted]
         with self._timings.stage("language detection"):
-            heard = self.detect_languages(encoded, wanted[0].languages)
+            heard = self.detect_languages(encoded, [options.languages for options in wanted])
         return [
             (given, 1.0) if (given := window.options.language) else likely_language(chances, window.usual_language)
             for window, chances in zip(windows, heard, strict=True)
@@ -196,8 +203,9 @@ class Recognizer:
         ids = [*window.prefix, *(id for id, _ in text)]
         scores = self._scores(encoded, window, found.language, ids)
         logprobs = [*[0.0] * len(window.prefix), *(logprob for _, logprob in text)]
-        by_spaces = found.language not in WITHOUT_SPACES
-        return tuple(align_words(scores, [*map(tokenizer.token_bytes, ids)], logprobs, by_spaces=by_spaces))
+        by_spaces = has_spaces(found.language, is_translated=window.options.translate)
+        tokens = [*map(tokenizer.token_bytes, ids)]
+        return tuple(align_words(scores, tokens, logprobs, by_spaces=by_spaces, n_given=window.n_lead_in))
 
     def _attended_s(self, encoded: EncodedAudio, window: Window, found: Recognized) -> tuple[float, ...]:
         ids = [*window.prefix, *(id for id in found.decoded.ids if id < self.tokenizer.eot)]

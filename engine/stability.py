@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from engine.config import WITHOUT_SPACES
 from engine.events import Hypothesis, Token
 from engine.options import StabilityOptions
 
@@ -62,7 +61,7 @@ class StablePrefix:
         one decoded without regard to them may, leaves everything as it is: None.
         """
         tokens = hypothesis.tokens
-        words = list(_words(tokens, by_spaces=hypothesis.language not in WITHOUT_SPACES))
+        words = list(_words(tokens, by_spaces=hypothesis.has_spaces))
         n_agreed = self._n_agreed(tokens)
         last = self._previous[-1] if self._previous else ()
         self._previous.append(tokens)

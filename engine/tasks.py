@@ -20,6 +20,7 @@ class Window:
         options: how it becomes text.
         n_positions: how many of the encoder's positions hold audio.
         prefix: ids the text must begin with.
+        n_lead_in: how many of those are of what was said before: words are told of what follows them.
         draft: a guess at the ids behind them.
         previous: ids of the text before, timestamps included.
         usual_language: what was spoken before; heard where it is not clear that it is another.
@@ -33,6 +34,7 @@ class Window:
     previous: tuple[int, ...] = ()
     usual_language: str = ""
     wants_attention: bool = False
+    n_lead_in: int = 0
 
 
 class TaskMaker:

@@ -144,7 +144,7 @@ def _is_made_up(hypothesis: Hypothesis) -> bool:
 
 
 def _final(id: int, text: str, hypothesis: Hypothesis, span: tuple[float, float]) -> Final:
-    rest = () if hypothesis.rest is None else (hypothesis.rest,)
+    rest = (hypothesis.rest,) if hypothesis.rest is not None and hypothesis.rest.text else ()
     return Final(
         id,
         text,

@@ -98,3 +98,23 @@ def test_punctuation_belongs_to_a_word_and_has_no_time() -> None:
     joined = [(word.text, word.start_s, word.end_s) for word in join_punctuation(timings)]
 
     assert [(" Well,", 0, 1.0), (' "so!"', 3, 4.0)] == joined
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [([" -", " Are", " you", "?"], [" - Are", " you?"]), ([" I", " was", " -"], [" I", " was", " -"])],
+)
+def test_dashes_keep_their_places(texts: list[str], expected: list[str]) -> None:
+    assert expected == [word.text for word in join_punctuation([WordTiming(text, 0, 1, 1.0) for text in texts])]
+
+
+def test_words_of_a_text_before_are_left_out_whatever_they_are() -> None:
+    scores = np.full((1, 8, 80), -9.0, np.float32)
+    for row in range(8):
+        scores[0, row, 10 * row : 10 * row + 10] = 9.0
+    tokens = [b" -", b" Yes", b".", b"\xe6", b" I", b" see"]
+
+    words = align_words(scores, tokens, [0.0] * 6, n_given=4)
+
+    assert [" I", " see"] == [word.text for word in words]
+    assert 0.8 == pytest.approx(words[0].start_s)

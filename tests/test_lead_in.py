@@ -61,6 +61,23 @@ def test_it_reaches_back_as_far_as_there_is_room() -> None:
     assert 1 <= len(listener.finals[-1].lead_in.ids) <= 3
 
 
+def test_it_leaves_room_for_the_words_of_a_language_that_takes_many_tokens() -> None:
+    """As Hindi does: 14 a second."""
+
+    class Hindi(Listener):
+        def hear(self, job: DecodeJob) -> Hypothesis:
+            return hypothesis([7] * round(14 * (len(job.audio) - job.lead_in.n_samples) / 16_000))
+
+    listener = Hindi()
+    listener.listen(speech([*range(11, 22), LONG_PAUSE] * 5))
+    listener.end()
+
+    assert any(job.lead_in.ids for job in listener.finals)
+    for job in listener.finals:
+        own = 14 * (len(job.audio) - job.lead_in.n_samples) / 16_000
+        assert len(job.lead_in.ids) + own <= 220
+
+
 @pytest.mark.parametrize("why", ["silence between them was lost", "none is wanted"])
 def test_there_is_none(why: str) -> None:
     listener = Listener(StreamingOptions(final_lead_in_s=0.0 if why == "none is wanted" else 28.0))

@@ -13,6 +13,7 @@ import pytest
 from speech import read_clip
 
 from engine.errors import OptionError
+from engine.events import DecodeJob
 from engine.model import WhisperModel, check_options
 from engine.options import DecodingOptions
 
@@ -33,13 +34,27 @@ def test_language_and_tokens_are_ctranslate2s(base_model: WhisperModel, audio_fo
 
 def test_only_the_languages_allowed_are_heard(base_model: WhisperModel, audio_folder: Path) -> None:
     audio = read_clip(audio_folder / next(clip for clip in GOLDEN if GOLDEN[clip]["language"] == "de"))
-    (heard,) = base_model.recognizer.detect_languages(base_model.encode([audio], [1500]))
+    (heard,) = base_model.recognizer.detect_languages(base_model.encode([audio], [1500]), [()])
     allowed = {language: heard[language] for language in ("fr", "nl", "sv")}
 
     found = base_model.decode_window(audio, options=DecodingOptions(languages=tuple(allowed)))
 
     assert found.language == max(allowed, key=allowed.__getitem__)
     assert found.language_prob == pytest.approx(max(allowed.values()) / sum(allowed.values()), rel=1e-3)
+
+
+def test_streams_that_are_decoded_together_hear_each_their_own_languages(
+    base_model: WhisperModel, audio_folder: Path
+) -> None:
+    spoken = [next(clip for clip in GOLDEN if GOLDEN[clip]["language"] == language) for language in ("de", "fr")]
+    allowed = [("de", "en"), ("fr", "es")]
+    jobs = [
+        DecodeJob(i, read_clip(audio_folder / clip), 0, True, DecodingOptions(languages=languages))
+        for i, (clip, languages) in enumerate(zip(spoken, allowed, strict=True))
+    ]
+
+    assert ["de", "fr"] == [heard.language for heard in base_model.decode(jobs)]
+    assert ["fr", "de"] == [heard.language for heard in base_model.decode(jobs[::-1])]
 
 
 def test_translates_to_english(base_model: WhisperModel, audio_folder: Path) -> None:

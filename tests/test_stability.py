@@ -166,3 +166,13 @@ def test_japanese_becomes_stable_though_it_has_no_spaces() -> None:
         prefix.receive_hypothesis(Hypothesis(tokens, 0.0, -0.1, "ja"), 1.0)
 
     assert [0, 1] == ids(prefix)
+
+
+def test_what_is_translated_has_words() -> None:
+    """What is said has no spaces between words; the English that is written has."""
+    tokens = tuple(Token(i, text, 0.0) for i, text in enumerate([b" I", b" visited", b" Inver", b"ash", b"iel"]))
+    prefix = StablePrefix()
+    for _ in range(2):
+        prefix.receive_hypothesis(Hypothesis(tokens, 0.0, -0.1, language="ja"), 1.0)
+
+    assert [0, 1] == ids(prefix)

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from engine.config import WITHOUT_SPACES
+from engine.config import has_spaces
 from engine.events import Event, Final, Status, TimedEvent
 from ui.formats.event_lines import segment_fields, word_fields
 from ui.formats.kept_file import make_room_for
@@ -50,8 +50,8 @@ class VerboseTranscript:
             place = {"id": len(self._segments), "seek": round(100 * event.start_s)}
             self._segments.append(place | segment_fields(segment))
         self._words += map(word_fields, event.words)
-        is_unspaced = self._language in WITHOUT_SPACES and self._task == "transcribe"
-        new = event.text if is_unspaced or not self.text else f" {event.text}"
+        is_spaced = has_spaces(self._language, is_translated=self._task == "translate")
+        new = f" {event.text}" if is_spaced and self.text else event.text
         self.text += new
         return new
 
