@@ -22,7 +22,7 @@ from stream.audio import SAMPLE_RATE, seconds
 SHORTEST_SAMPLES = 2 * SAMPLE_RATE
 """What is shorter is not heard by halves: nobody says so much in it."""
 _COMES_BACK_TOKENS = 60
-"""Two seconds of the languages that take most, a quarter of a minute of others: nobody says the same again for so long."""
+"""Two seconds of the languages that take most, twelve of others: nobody says the same again for so long."""
 _BLOCK_SAMPLES = SAMPLE_RATE // 10
 
 

@@ -11,7 +11,7 @@ from engine.events import TimedEvent
 from engine.live_stream import LiveStream
 from engine.options import StreamingOptions
 from engine.service import Clock, ModelService, SpeechModel
-from stream.source import AudioSource
+from stream.source import AudioSource, SourceError
 
 
 async def transcribe(
@@ -79,7 +79,14 @@ async def _read(source: AudioSource, stream: LiveStream) -> None:
             async for chunk in chunks:
                 stream.receive_audio(chunk)
                 await stream.wait_for_room()
-    finally:
+    except (SourceError, asyncio.CancelledError):
+        stream.receive_eof()
+        raise
+    except BaseException as error:
+        # What failed is not the source: nobody knows what state the stream is in.
+        stream.end(error)
+        raise
+    else:
         stream.receive_eof()
 
 

@@ -68,8 +68,9 @@ class GateOptions:
         pause_ms: silence after which the utterance may be over.
         hangover_ms: silence after which it is over.
         tail_ms: audio kept after the last voiced frame.
-        longest_s: no utterance is longer.
-        cut_within_s: one that goes on is cut at the quietest place in this much audio before that limit.
+        longest_s: no utterance is longer; at most 28, which leaves Whisper's window room behind the last word.
+        cut_within_s: one that goes on is cut at the quietest place in this much audio before that limit, or in the
+            second half of it where that is less.
         threshold_dbfs: a frame whose RMS lies below is never voiced.
         noise_margin_db: nor is one that is not so much louder than the noise of the last ten seconds, or a quarter of
             the way from that to the voice, in dB, where that is less; 0 to hear any.
@@ -93,12 +94,18 @@ class GateOptions:
         _require_between(0, "pre_roll_ms", self.pre_roll_ms, 5_000, "5000")
         _require_between(0, "tail_ms", self.tail_ms, self.pause_ms, "pause_ms")
         _require_between(1, "pause_ms", self.pause_ms, self.hangover_ms, "hangover_ms")
-        _require_between(0.5, "cut_within_s", self.cut_within_s, self.longest_s / 2, "longest_s / 2")
+        _require_between(0.5, "cut_within_s", self.cut_within_s, 28.0, "28")
         _require_between(-120.0, "threshold_dbfs", self.threshold_dbfs, 0.0, "0")
         _require_between(0.0, "noise_margin_db", self.noise_margin_db, 30.0, "30")
         opening_s = self.pre_roll_ms / 1000 + seconds((self.opening_frames + 1) * FRAME_SAMPLES)
-        if self.longest_s < 2 * opening_s:
-            raise ValueError(f"longest_s must be >= {2 * opening_s:g}, twice what opens the gate, got {self.longest_s}")
+        _require_between(2 * opening_s, "longest_s", self.longest_s, 28.0, "28")
+        most_ms = 500 * self.searched_s
+        _require_between(1, "pause_ms", self.pause_ms, most_ms, f"{most_ms:g}, half of where a cut is sought")
+
+    @property
+    def searched_s(self) -> float:
+        """How much audio before the limit is searched for a place to cut, in seconds."""
+        return min(self.cut_within_s, self.longest_s / 2)
 
 
 def _power_of(dbfs: float) -> float:
@@ -152,7 +159,7 @@ class SpeechGate:
         self._opening_voiced_frames = options.opening_voiced_frames
         self._is_manual = options.is_manual
         self._recent_voiced = deque(self._recent_voiced, options.opening_frames)
-        self._recent_power = deque(self._recent_power, n_samples(options.cut_within_s) // FRAME_SAMPLES)
+        self._recent_power = deque(self._recent_power, n_samples(options.searched_s) // FRAME_SAMPLES)
 
     @property
     def is_open(self) -> bool:

@@ -220,6 +220,8 @@ def _sounddevice() -> ModuleType:
         import sounddevice
     except OSError as error:
         raise SourceError(_NO_PORTAUDIO) from error
+    except Exception as error:  # PortAudioError, of the module that could not be imported
+        raise SourceError(f"PortAudio does not start ({error}): check the system's sound settings") from error
     module: ModuleType = sounddevice
     return module
 

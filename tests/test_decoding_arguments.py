@@ -94,6 +94,8 @@ def test_hotwords_of_a_file(tmp_path: Path) -> None:
         ("--best-of 3 --paced", "--best-of needs a --temperature above 0"),
         ("--language en --languages de,fr", "--language en is not among --languages de,fr"),
         ("--sequential --paced", "--sequential needs the whole recording: not with --paced"),
+        ("--paced --logprob-limit=-1", "--logprob-limit needs more than one --temperature"),
+        ("--temperature 0 --no-speech-limit 0.5", "--no-speech-limit needs more than one --temperature"),
         ("--no-previous-text", "--no-previous-text needs --sequential"),
     ],
 )

@@ -80,11 +80,12 @@ def test_finals_that_keep_what_was_stable_begin_with_it() -> None:
 
 
 def test_other_options_hold_from_here_on() -> None:
-    transcriber = Transcriber(LoudnessDetector())
+    transcriber = Transcriber(LoudnessDetector(), StreamingOptions(gate=GateOptions(longest_s=20.0)))
     transcriber.receive_audio(AudioChunk(speech([11]), 0))
-    transcriber.configure(StreamingOptions(decoding=DecodingOptions(language="de"), gate=GateOptions(is_manual=True)))
+    manual = GateOptions(is_manual=True, longest_s=20.0)
+    transcriber.configure(StreamingOptions(decoding=DecodingOptions(language="de"), gate=manual))
     (job,) = transcriber.next_jobs()
 
     assert "de" == job.options.language
-    with pytest.raises(ValueError, match=r"gate\.longest_s must be at most 28, as at first, got 29"):
-        transcriber.configure(StreamingOptions(gate=GateOptions(longest_s=29.0)))
+    with pytest.raises(ValueError, match=r"gate\.longest_s must be at most 20, as at first, got 21"):
+        transcriber.configure(StreamingOptions(gate=GateOptions(longest_s=21.0)))

@@ -179,14 +179,28 @@ def test_audio_from_the_past_is_refused() -> None:
         ({"tail_ms": 300}, "tail_ms must be between 0 and pause_ms, got 300"),
         ({"pause_ms": 700}, "pause_ms must be between 1 and hangover_ms, got 700"),
         ({"pre_roll_ms": -1}, "pre_roll_ms must be between 0 and 5000, got -1"),
-        ({"cut_within_s": 20.0}, "cut_within_s must be between 0.5 and longest_s / 2, got 20.0"),
+        ({"cut_within_s": 0.1}, "cut_within_s must be between 0.5 and 28, got 0.1"),
+        ({"longest_s": 29.0}, "longest_s must be between 1.02 and 28, got 29.0"),
+        ({"pause_ms": 4000, "hangover_ms": 4000}, "pause_ms must be between 1 and 3000, half of where a cut is sought"),
         ({"threshold_dbfs": 3.0}, "threshold_dbfs must be between -120 and 0, got 3.0"),
-        ({"longest_s": 1.0, "cut_within_s": 0.5}, "longest_s must be >= 1.02"),
+        ({"longest_s": 1.0, "cut_within_s": 0.5}, "longest_s must be between 1.02 and 28, got 1.0"),
     ],
 )
 def test_options_name_what_is_wrong(options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GateOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("silent_s", [0.0, 1.5, 2.9])
+def test_the_longest_pause_that_may_be_is_no_obstacle_to_a_cut(silent_s: float) -> None:
+    """A limit that is reached within a pause that is none yet: the cut is before it, where it is quiet."""
+    options = GateOptions(pause_ms=3000, hangover_ms=3000, longest_s=12.0, pre_roll_ms=0)
+    n = round(silent_s * 16_000) // FRAME_SAMPLES
+    audio = frames((280, LOUD), (10, SOFT), (110 - n, LOUD), (n, 0), (200, LOUD))
+    closed = [event for event in judge(audio, options) if isinstance(event, SpeechClosed)]
+
+    assert "longest" == closed[0].reason
+    assert 280 * FRAME_SAMPLES <= closed[0].end_sample <= 290 * FRAME_SAMPLES
 
 
 RUNS = st.lists(st.tuples(st.integers(1, 60), st.sampled_from([0, 0, SOFT, LOUD])), min_size=1, max_size=12)

@@ -163,7 +163,7 @@ def test_japanese_becomes_stable_though_it_has_no_spaces() -> None:
     tokens = tuple(Token(i, c.encode(), 0.0) for i, c in enumerate("今日は"))
     prefix = StablePrefix()
     for _ in range(2):
-        prefix.receive_hypothesis(Hypothesis(tokens, 0.0, -0.1, "ja"), 1.0)
+        prefix.receive_hypothesis(Hypothesis(tokens, 0.0, -0.1, "ja", has_spaces=False), 1.0)
 
     assert [0, 1] == ids(prefix)
 
@@ -173,6 +173,6 @@ def test_what_is_translated_has_words() -> None:
     tokens = tuple(Token(i, text, 0.0) for i, text in enumerate([b" I", b" visited", b" Inver", b"ash", b"iel"]))
     prefix = StablePrefix()
     for _ in range(2):
-        prefix.receive_hypothesis(Hypothesis(tokens, 0.0, -0.1, language="ja"), 1.0)
+        prefix.receive_hypothesis(Hypothesis(tokens, 0.0, -0.1, "ja"), 1.0)
 
     assert [0, 1] == ids(prefix)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import logging
 import os
 import signal
@@ -28,9 +29,10 @@ from ui.errors import (
     complain,
     report_crash,
 )
-from ui.flag_values import count, wav_path
+from ui.flag_values import whole
 from ui.imports import quiet_imports
 from ui.models import add_models_command
+from ui.output_arguments import add_output, add_recording
 from ui.serve_arguments import add_serving, find_unsafe
 from ui.settings import SettingsError, with_settings
 from ui.streaming_arguments import add_streaming
@@ -111,7 +113,10 @@ def run() -> NoReturn:
 
 
 def _open_closed_streams() -> None:
-    """Where the program was started with >&- or 2>&-, write to nowhere."""
+    """Where the program was started with >&- or 2>&-, write to nowhere; what an encoding lacks is written as ``?``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for as long as the program runs
     if sys.stderr is None:
@@ -217,7 +222,7 @@ def _add_file(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "file", "transcribe audio or video files")
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="any format FFmpeg reads")
     command.add_argument("--paced", action="store_true", help="play at the speed of a microphone, with partials")
-    _add_output(command)
+    add_output(command)
     add_sequential(command)
     _add_model(command)
 
@@ -231,22 +236,23 @@ def _add_mic(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("--device", metavar="NAME|N", help="part of a microphone's name, or its number in `devices`")
     command.add_argument("--no-save", action="store_true", help="keep no transcript")
-    _add_recording(_add_output(command))
+    add_recording(add_output(command))
     _add_model(command)
 
 
 def _add_pipe(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "pipe", "captions of raw 16-bit little-endian PCM on standard input")
-    command.add_argument("--rate", type=count, default=16_000, metavar="HZ", help="samples a second (16000)")
-    command.add_argument("--channels", type=count, default=1, metavar="N", help="interleaved channels (1)")
-    _add_recording(_add_output(command))
+    rates, channels = whole(4_000, 384_000), whole(1, 8)  # as stream.raw.AudioFormat has it
+    command.add_argument("--rate", type=rates, default=16_000, metavar="HZ", help="samples a second (16000)")
+    command.add_argument("--channels", type=channels, default=1, metavar="N", help="interleaved channels (1)")
+    add_recording(add_output(command))
     _add_model(command)
 
 
 def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "demo", "play a sample as if it were spoken, and measure")
     command.add_argument("--no-pacing", action="store_true", help="as fast as this machine can")
-    _add_output(command)
+    add_output(command)
     _add_model(command)
 
 
@@ -254,7 +260,7 @@ def _add_connect(commands: _Commands[argparse.ArgumentParser]) -> None:
     more = "It records on while it is cut off, and comes back by itself.  Ctrl-C ends it."
     command = _add(commands, "connect", "captions from a server elsewhere: max-whisper serve", more)
     add_connecting(command)
-    _add_recording(_add_output(command))
+    add_recording(add_output(command))
 
 
 def _add_serve(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -269,22 +275,6 @@ def _add(
 ) -> argparse.ArgumentParser:
     description = f"{purpose[0].upper()}{purpose[1:]}.  {more}"
     return commands.add_parser(name, help=purpose, description=description, allow_abbrev=False)
-
-
-def _add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    output = command.add_argument_group("output")
-    form = "write the transcript there as it comes: text, or by its suffix .srt, .vtt (cut between words) or .json"
-    output.add_argument("--output", type=Path, metavar="FILE", help=form)
-    output.add_argument("--overwrite", action="store_true", help="replace what is in a file named here")
-    output.add_argument("--events", metavar="FILE", help="write each event as a JSON line (- for stdout)")
-    output.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
-    return output
-
-
-def _add_recording(output: argparse._ArgumentGroup) -> None:
-    output.add_argument(
-        "--record", type=wav_path, metavar="FILE.wav", help="keep the sound there, as the model hears it"
-    )
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ui.flag_values import count, listed, number
 from ui.imports import quiet_imports
-from ui.streaming_arguments import live_flags, with_streaming
+from ui.streaming_arguments import by_flags, live_flags, with_streaming
 
 if TYPE_CHECKING:
     from engine.options import StreamingOptions
@@ -84,6 +84,8 @@ def find_contradiction(arguments: argparse.Namespace) -> str | None:
     has_beams, languages = given.get("beam_size", 1) > 1, given.get("languages", ())
     is_foreign = bool(languages) and given.get("language", languages[0]) not in languages
     output, n_paths = arguments.output, len(given.get("paths", ()))
+    limits = next((f"--{name.replace('_', '-')}" for name in given if name.endswith("_limit")), "")
+    is_one_try = len(temperatures) == 1 and arguments.command != "serve"
     is_whole = output is not None and output.suffix.lower() in {".srt", ".vtt", ".json"}
     impossible = {
         "--beam-size needs a --temperature of 0: at any other, texts are drawn": has_beams and 0 not in temperatures,
@@ -95,6 +97,10 @@ def find_contradiction(arguments: argparse.Namespace) -> str | None:
         "--endpointing and the other options of live streams need --paced": _is_recording(arguments)
         and bool(live_flags(given)),
         "--sequential needs the whole recording: not with --paced": "sequential" in given and given["paced"],
+        f"{limits} needs more than one --temperature: what it rejects is tried at the next": is_one_try
+        and bool(limits),
+        "--n-agreeing needs --stability agreement": "stability_n_agreeing" in given
+        and given.get("stability_policy") != "agreement",
         f"--output {output} takes one recording, not {n_paths}": n_paths > 1 and is_whole,
         "--no-previous-text needs --sequential: pieces between pauses stand alone anyway": "sequential" not in given
         and "condition_on_previous_text" in given,
@@ -109,7 +115,7 @@ def _find_bad_value(arguments: argparse.Namespace) -> str | None:
     try:
         streaming_options(arguments, StreamingOptions())
     except ValueError as error:
-        return str(error)
+        return by_flags(str(error))
     return None
 
 

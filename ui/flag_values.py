@@ -55,6 +55,17 @@ def number(least: float, most: float, what: str = "a number") -> Callable[[str],
     return read
 
 
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number from ``least`` to ``most``, both allowed."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"must be a whole number between {least} and {most}, got {text}")
+        return int(text)
+
+    return read
+
+
 def seconds(text: str) -> float:
     """Read a number of seconds above 0."""
     try:
