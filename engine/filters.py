@@ -53,10 +53,9 @@ class TokenFilters:
         self, suppress_tokens: tuple[int, ...], suppress_blank: bool, hotwords: tuple[str, ...], boost: float
     ) -> FilterTable:
         rows = self._base(suppress_tokens, suppress_blank=suppress_blank)
-        words = [ids for word in hotwords if (ids := self._tokenizer.encode(" " + word.strip()))]
-        if not words:
+        trie = Hotwords(self._tokenizer.encode(" " + word.strip()) for word in hotwords)
+        if trie.n_nodes == 1:
             return FilterTable(rows)
-        trie = Hotwords(words)
         boosts = trie.boosts(rows.shape[1], boost)
         at_start = rows[Filter.AT_START] + boosts[:1]
         return FilterTable(np.concatenate([rows, at_start, rows[Filter.ANYWHERE] + boosts]), trie)

@@ -7,23 +7,29 @@ hotword get a boost.  What it is worth beside a prompt: docs/decisions/0009-hotw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+MOST_NODES = 128
+"""Each is a row of the vocabulary's length, 0.2 MB, of a table that every window with these words brings along."""
 
 
 class Hotwords:
     """A trie of token sequences; node 0 is its root.
 
     Args:
-        words: the tokens of each word or phrase.
+        words: the tokens of each word or phrase; those that do not fit into ``MOST_NODES`` are left out.
     """
 
-    def __init__(self, words: Sequence[Sequence[int]]) -> None:
+    def __init__(self, words: Iterable[Sequence[int]]) -> None:
         self._children: list[dict[int, int]] = [{}]
-        self._longest = max(map(len, words), default=0)
+        self._longest = 0
         for word in words:
+            if self.n_nodes + len(word) > MOST_NODES:
+                break
+            self._longest = max(self._longest, len(word))
             node = 0
             for id in word:
                 if id not in self._children[node]:

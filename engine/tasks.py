@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 from engine.config import ModelDimensions
 from engine.decoding import DecodingTask
@@ -76,7 +76,7 @@ class TaskMaker:
         room = self._room(options)
         room = room // 2 if options.prompt.strip() else room
         needed = accumulate(len(self._encode(word)) + 1 for word in options.hotwords)  # each with its comma
-        return sum(n_tokens - 1 <= room for n_tokens in needed)
+        return sum(1 for _ in takewhile(lambda n_tokens: n_tokens - 1 <= room, needed))
 
     def _before(self, options: DecodingOptions, previous: tuple[int, ...]) -> tuple[int, ...]:
         """What stands before the text: hotwords, the end of the prompt, and as much of the text before as fits.
@@ -90,10 +90,10 @@ class TaskMaker:
         return (self._tokenizer.sot_prev, *before) if before else ()
 
     def _room(self, options: DecodingOptions) -> int:
-        """How many tokens may stand before the SOT sequence, so that the longest text fits behind it."""
+        """How many tokens may stand before the SOT sequence, so that the usual text fits behind it."""
         n_sot = len(self._tokenizer.sot_sequence(timestamps=options.timestamps))
-        n_text_ctx = self._dims.n_text_ctx
-        return max(0, min(n_text_ctx // 2, n_text_ctx - options.max_tokens - n_sot) - 1)
+        half = self._dims.n_text_ctx // 2
+        return max(0, min(half, self._dims.n_text_ctx - min(options.max_tokens, half) - n_sot) - 1)
 
     def _encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(" " + text.strip()) if text.strip() else []

@@ -211,7 +211,9 @@ class Transcriber:
 
     def _due_of(self, utterance: Utterance) -> Due | None:
         end = utterance.probable_end
-        if end is not None and utterance.outcome_end != end:
+        # What failed in a pause is tried once more when that has become the end.
+        is_put_off = utterance.end_sample is None and utterance.failed_end == end
+        if end is not None and utterance.outcome_end != end and not is_put_off:
             return Due(utterance, end, is_final=True)
         if end is None and self._options.partials:
             now = self._ring.end_sample

@@ -35,7 +35,8 @@ class Utterance:
         alone_end: the end of the audio whose final needs to be heard without a lead-in.
         doubtful: what was heard of it with one.
         is_taken_back: whether whoever spoke wants it forgotten.
-        n_failures: how often the model failed over its final.
+        failed_end: the end of the audio over whose final the model failed last.
+        n_failures: how often it did.
     """
 
     id: int
@@ -52,6 +53,7 @@ class Utterance:
     alone_end: int = -1
     doubtful: Hypothesis | None = None
     is_taken_back: bool = False
+    failed_end: int = -1
     n_failures: int = 0
 
     @property
@@ -99,8 +101,12 @@ class Utterance:
     def receive_failure(self, end_sample: int, is_final: bool) -> bool:
         """Take it that the model failed over the audio up to ``end_sample``; return whether that was the last try."""
         self.decoded_to = end_sample
-        self.n_failures += is_final
-        if self.n_failures < _MOST_TRIES:
+        if not is_final:
+            return False
+        if end_sample != self.failed_end:
+            self.failed_end, self.n_failures = end_sample, 0
+        self.n_failures += 1
+        if self.n_failures < _MOST_TRIES or self.end_sample is None:
             return False
         self.outcome, self.outcome_end = self.latest, end_sample
         return True

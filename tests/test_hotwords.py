@@ -75,3 +75,11 @@ def test_a_table_alone_is_not_copied() -> None:
 def test_options_that_make_no_sense(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DecodingOptions(**options)  # type: ignore[arg-type]
+
+
+def test_memory_is_bounded_whatever_is_asked_for() -> None:
+    trie = Hotwords([100 + i, 500 + i, 900 + i] for i in range(1_000_000))
+
+    assert trie.n_nodes == 127
+    assert trie.node_after([100, 500]) > 0
+    assert trie.node_after([150, 550]) == 0

@@ -190,6 +190,17 @@ def test_a_model_that_fails_once_costs_nothing() -> None:
     assert [False] == [timed.event.is_lost for timed in events if isinstance(timed.event, DecodeFailed)]
 
 
+def test_a_fault_of_the_core_is_told_and_nothing_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("a fault")
+
+    monkeypatch.setattr("engine.transcriber.Transcriber.receive_audio", fail)
+    source = EndlessSource()
+    with pytest.raises(AssertionError, match="a fault"):
+        run(source, CountingModel())
+    assert source.is_closed
+
+
 def test_a_source_is_not_read_while_too_much_waits() -> None:
     """The model answers only once the source has stalled: it must stall, or audio would pile up without bound."""
     chunks = cut(np.concatenate([voice(20.0), SILENCE] * 8), lambda: RATE)

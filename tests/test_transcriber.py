@@ -11,7 +11,7 @@ from fakes import LONG_PAUSE, PAUSE_SAMPLES, WORD_SAMPLES, LoudnessDetector, Rea
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.events import AudioDropped, DecodeJob, Discarded, Event, Final, Partial, SpeechStarted
+from engine.events import AudioDropped, DecodeFailed, DecodeJob, Discarded, Event, Final, Partial, SpeechStarted
 from engine.options import StreamingOptions
 from engine.transcriber import Transcriber
 from stream.audio import AudioChunk
@@ -256,3 +256,36 @@ def test_level_and_clock_follow_the_audio() -> None:
     assert transcriber.now_s == 1.0
     assert transcriber.level_dbfs == pytest.approx(-20.0, abs=0.01)
     assert transcriber.is_speech
+
+
+def failing_in_pauses(n_finals: int) -> tuple[list[str], list[bool]]:
+    """A model that fails over partials and over the first ``n_finals`` finals, of a talk with a short pause in it."""
+    model, transcriber = ReadingModel(), Transcriber(LoudnessDetector(), StreamingOptions())
+    audio = np.concatenate([speech([11]), np.zeros(3_200, np.int16), speech([12, LONG_PAUSE])])
+    events: list[Event] = []
+    for chunk in cut(audio, lambda: 1600):
+        transcriber.receive_audio(chunk)
+        while jobs := transcriber.next_jobs():
+            if not jobs[0].is_final or n_finals > 0:
+                n_finals -= jobs[0].is_final
+                transcriber.receive_failure(jobs[0], "no memory")
+            else:
+                model.answer(transcriber, jobs)
+        events += transcriber.events()
+    texts = [event.text for event in events if isinstance(event, Final)]
+    return texts, [event.is_lost for event in events if isinstance(event, DecodeFailed)]
+
+
+@pytest.mark.parametrize("n_finals", [1, 2])
+def test_what_fails_in_a_pause_is_tried_again_when_that_is_the_end(n_finals: int) -> None:
+    texts, lost = failing_in_pauses(n_finals)
+
+    assert ["11 12"] == texts
+    assert not any(lost)
+
+
+def test_a_final_that_fails_twice_is_lost_once() -> None:
+    texts, lost = failing_in_pauses(3)
+
+    assert [] == texts
+    assert 1 == sum(lost)

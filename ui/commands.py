@@ -198,9 +198,9 @@ def exit_code(run: Callable[[], Ending], *, is_ended_by_user: bool) -> int:
         return EXIT_FAILED
     except asyncio.CancelledError as error:
         raise KeyboardInterrupt from error
-    if ending.has_lost:
-        return EXIT_FAILED
-    return EXIT_INTERRUPTED if ending.was_stopped and not is_ended_by_user else EXIT_OK
+    if ending.was_stopped and not is_ended_by_user:
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED if ending.has_lost else EXIT_OK
 
 
 @contextlib.contextmanager

@@ -49,6 +49,11 @@ def printable(text: str) -> str:
     return "".join(_printable(character, after) for character, after in zip(text, text[1:] + " ", strict=True))
 
 
+def as_seconds(duration_s: float) -> str:
+    """Return how long something lasted, as "1.5 s"; what is shorter than a tenth is no nothing: "0.02 s"."""
+    return f"{duration_s:.1f} s" if duration_s >= 0.1 else f"{duration_s:.2f} s"
+
+
 def _printable(character: str, after: str) -> str:
     match unicodedata.category(character):
         case "Cc" | "Zl" | "Zp":

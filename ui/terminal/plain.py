@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from engine.events import AudioDropped, DecodeFailed, Final, TimedEvent
-from ui.formats.text import printable
+from ui.formats.text import as_seconds, printable
 
 
 class PlainView:
@@ -27,7 +27,7 @@ class PlainView:
                 self._out.write(printable(text) + "\n")
                 self._out.flush()
             case AudioDropped(start_s=start_s, end_s=end_s):
-                self._warn(f"{end_s - start_s:.1f} s of audio lost at {start_s:.1f} s")
+                self._warn(f"{as_seconds(end_s - start_s)} of audio lost at {start_s:.1f} s")
             case DecodeFailed(is_lost=True, start_s=start_s, end_s=end_s, reason=reason):
                 self._warn(
                     printable(f"the model failed over {end_s - start_s:.1f} s of speech at {start_s:.1f} s: {reason}")

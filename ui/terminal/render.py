@@ -12,7 +12,7 @@ from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from engine.events import AudioDropped, DecodeFailed, Partial, Status
-from ui.formats.text import printable
+from ui.formats.text import as_seconds, printable
 from ui.terminal.state import Line, TranscriptState
 
 _METER_CELLS = 8
@@ -51,7 +51,7 @@ def partial_lines(partial: Partial, width: int) -> list[Text]:
 def transcript_line(line: Line, width: int) -> Text:
     """Draw what is printed for good: the time, and the words or what was lost."""
     if isinstance(line, AudioDropped):
-        words = Text(f"[{line.end_s - line.start_s:.1f} s of audio lost]", style=_WARNING)
+        words = Text(f"[{as_seconds(line.end_s - line.start_s)} of audio lost]", style=_WARNING)
     elif isinstance(line, DecodeFailed):
         seconds = f"{line.end_s - line.start_s:.1f} s"
         words = Text(printable(f"[the model failed over {seconds} of speech: {line.reason}]"), style=_WARNING)
