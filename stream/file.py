@@ -22,7 +22,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from stream.audio import SAMPLE_RATE, AudioChunk, n_samples, seconds
-from stream.reading import ThreadedReading
+from stream.reading import ThreadedReading, in_daemon_thread
 from stream.source import SourceError
 
 _PACED_CHUNK_SAMPLES = n_samples(0.1)
@@ -30,7 +30,10 @@ _CHUNK_SAMPLES = n_samples(1.0)
 """Where nobody waits for a word, fewer and longer chunks: each costs a change of threads."""
 
 _LOST_S = 0.05
-"""A frame that starts this much later than the one before ended follows audio that is missing."""
+"""A frame that starts this much later than all before it ended follows audio that is missing."""
+_LONGEST_GAP_S = 600.0
+_LONGEST_OVERLAP_S = 1.0
+"""Beyond these the file's clock was set anew, as where recordings were joined: nothing is missing."""
 
 _BROKEN_OFF_S = 0.25
 """A file this much shorter than it says is incomplete; less is an encoder's padding."""
@@ -106,7 +109,7 @@ class FileSource:
         started_s = self._clock()
         reading = ThreadedReading(self._decoded_chunks())
         try:
-            while (chunk := await asyncio.to_thread(reading.next)) is not None:
+            while (chunk := await in_daemon_thread(reading.next)) is not None:
                 if self._paced:
                     await self._sleep(max(0.0, started_s + seconds(chunk.end_sample) - self._clock()))
                 yield chunk
@@ -242,7 +245,7 @@ def _decoded(called: str, container: InputContainer, audio: AudioStream) -> Iter
 
 
 def _frames(container: InputContainer, audio: AudioStream) -> Iterator[tuple[AudioFrame, float]]:
-    """Yield every frame with how many seconds are missing before it."""
+    """Yield every frame with how many seconds are missing before it; a clock that trembles adds nothing."""
     end_s: float | None = None
     for packet in container.demux(audio):
         try:
@@ -251,9 +254,13 @@ def _frames(container: InputContainer, audio: AudioStream) -> Iterator[tuple[Aud
             continue  # What is missing shows in the time of the next frame.
         for frame in frames:
             assert isinstance(frame, AudioFrame)
-            lost_s = frame.time - end_s if frame.time is not None and end_s is not None else 0.0
-            yield frame, lost_s if lost_s > _LOST_S else 0.0
-            end_s = frame.time + frame.samples / frame.sample_rate if frame.time is not None else None
+            begin_s = end_s if frame.time is None else frame.time
+            lost_s = begin_s - end_s if begin_s is not None and end_s is not None else 0.0
+            is_missing = _LOST_S < lost_s <= _LONGEST_GAP_S
+            yield frame, lost_s if is_missing else 0.0
+            is_anew = end_s is None or is_missing or not -_LONGEST_OVERLAP_S <= lost_s <= _LONGEST_GAP_S
+            at_s = begin_s if is_anew else end_s
+            end_s = at_s + frame.samples / frame.sample_rate if at_s is not None else None
 
 
 def _check_end(called: str, end_s: float, length_s: float | None, failure: str | None) -> None:

@@ -25,6 +25,8 @@ _BLOCK_S = 0.02
 _START_S = 5.0
 """A microphone may take this long to bring its first block: wireless ones must connect first."""
 
+_STOPPED_S = 0.5
+"""A timer that comes so late was not late by itself: the program did not run."""
 _MOST_CHANNELS = 2
 """A sound server offers 32 channels and fills two: averaged over all, speech would be 24 dB softer."""
 
@@ -139,12 +141,20 @@ class _Backlog:
 
     async def next_block(self, patience_s: float) -> tuple[int, NDArray[np.int16]] | None:
         """Return the oldest block, or None when the recording is over or brought nothing for ``patience_s``."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
-                while not self._blocks and not self._is_over:
-                    self._changed.clear()
-                    await self._changed.wait()
-        return self._blocks.popleft() if self._blocks else None
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await self._something()
+            # Whoever stopped this program (Ctrl-Z) stopped PortAudio's thread too: it gets its time once more.
+            if self._blocks or self._is_over or loop.time() - began_s < patience_s + _STOPPED_S:
+                return self._blocks.popleft() if self._blocks else None
+
+    async def _something(self) -> None:
+        while not self._blocks and not self._is_over:
+            self._changed.clear()
+            await self._changed.wait()
 
 
 class _Recording:

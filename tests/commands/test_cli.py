@@ -14,6 +14,7 @@ import pytest
 from fakes_ui import SAMPLE, SAMPLE_LINES, CountingModel, Load
 
 from engine.errors import ModelLoadError
+from engine.events import DecodeJob, Hypothesis, Token
 from ui import commands
 from ui.cli import main
 
@@ -270,3 +271,15 @@ sys.exit(sorted({heavy} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == "[]\n"
+
+
+def test_what_an_encoding_lacks_ends_nothing(monkeypatch: pytest.MonkeyPatch, load: Load) -> None:
+    class Musician(CountingModel):
+        def _decode(self, job: DecodeJob) -> Hypothesis:
+            return Hypothesis((Token(1, " ♪ Ünd…".encode(), -0.1),), 0.0, -0.1)
+
+    load(Musician())
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="latin-1", write_through=True))
+    assert main(["file", str(SAMPLE)]) == 0
+    assert written.getvalue().startswith(b"? \xdcnd?\n")
