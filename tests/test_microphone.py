@@ -3,10 +3,8 @@
 import asyncio
 import builtins
 import sys
-import time
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream.audio import AudioChunk
-from stream.microphone import InputDevice, Microphone, _Backlog, list_devices
+from stream.microphone import InputDevice, Microphone, list_devices
 from stream.source import SourceError
 
 BLOCK_FRAMES = 320
@@ -143,30 +141,6 @@ def test_a_device_that_falls_silent_counts_as_gone(install: Install, monkeypatch
     assert levels(chunks) == [(0, 1)]
     assert "'Built-in Mic' went away" in error
     assert scripted.n_closed == 1
-
-
-def test_who_stopped_the_program_has_not_lost_the_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-Z, and fg: the timer is due before PortAudio brings its next block."""
-    monkeypatch.setattr("stream.microphone._STOPPED_S", 0.1)
-
-    async def listen() -> tuple[int, NDArray[np.int16]] | None:
-        backlog = _Backlog(16_000)
-        waiting = asyncio.create_task(backlog.next_block(0.05))
-        await asyncio.sleep(0)
-        time.sleep(0.2)  # noqa: ASYNC251  # as a program that is stopped
-        await asyncio.sleep(0.01)
-        backlog.receive_block(block(1), False)
-        return await waiting
-
-    assert asyncio.run(listen()) is not None
-
-
-def test_a_portaudio_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "sounddevice.py").write_text("raise RuntimeError('Error initializing PortAudio: no such host')")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
-    with pytest.raises(SourceError, match=r"PortAudio does not start .Error initializing PortAudio: no such host"):
-        list_devices()
 
 
 def test_it_opens_at_the_devices_own_rate_and_at_most_two_channels(install: Install) -> None:
