@@ -24,6 +24,9 @@ _REJECTED_LOGPROB, _REJECTED_COMPRESSION = -1.0, 2.4
 
 _LONGEST_CYCLE = 16
 _FEWEST_REPEATED_TOKENS = 12
+_FEWEST_MONOTONOUS_TOKENS = 60
+_RUN_TOKENS = 8
+_LEAST_NEW_RUNS = 0.6
 
 
 def is_not_speech(no_speech_prob: float, avg_logprob: float, ids: Sequence[int], text: str) -> bool:
@@ -45,12 +48,23 @@ def compression_ratio(text: str) -> float:
 
 
 def is_loop(ids: Sequence[int]) -> bool:
-    """Tell whether ``ids`` end by saying the same thing over and over.
+    """Tell whether ``ids`` say the same thing over and over.
 
-    That is: the last tokens are at least three rounds of one cycle, twelve tokens or more in all.  A person says
-    "no, no, no, no" or a telephone number full of zeros; nobody says a sentence three times in one breath.
+    That is: the last tokens are at least three rounds of one cycle, twelve tokens or more in all; or two of five runs
+    of eight tokens stand in a long text before.  A person says "no, no, no, no" or a telephone number full of zeros;
+    nobody says a sentence three times in one breath.
     """
-    return any(_repeats(ids, cycle) for cycle in range(1, min(_LONGEST_CYCLE, len(ids) // 3) + 1))
+    return _is_monotonous(ids) or any(
+        _repeats(ids, cycle) for cycle in range(1, min(_LONGEST_CYCLE, len(ids) // 3) + 1)
+    )
+
+
+def _is_monotonous(ids: Sequence[int]) -> bool:
+    """Whether a long text has few runs of tokens: a loop that is not the same each round."""
+    if len(ids) < _FEWEST_MONOTONOUS_TOKENS:
+        return False
+    runs = [tuple(ids[i : i + _RUN_TOKENS]) for i in range(len(ids) - _RUN_TOKENS + 1)]
+    return len(set(runs)) < _LEAST_NEW_RUNS * len(runs)
 
 
 def _repeats(ids: Sequence[int], cycle: int) -> bool:

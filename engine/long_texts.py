@@ -7,7 +7,6 @@ heard once more, each half of the audio by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,8 +20,6 @@ from stream.audio import SAMPLE_RATE, seconds
 
 SHORTEST_SAMPLES = 2 * SAMPLE_RATE
 """What is shorter is not heard by halves: nobody says so much in it."""
-_COMES_BACK_TOKENS = 60
-"""Two seconds of the languages that take most, twelve of others: nobody says the same again for so long."""
 _BLOCK_SAMPLES = SAMPLE_RATE // 10
 
 
@@ -33,14 +30,7 @@ def room_for_text(dims: ModelDimensions) -> int:
 
 def goes_on(found: Recognized) -> bool:
     """Return whether the text filled its room, and not by repeating itself."""
-    ids = found.decoded.ids
-    return found.decoded.is_cut and not is_loop(ids) and not _comes_back(ids)
-
-
-def _comes_back(ids: Sequence[int]) -> bool:
-    """Whether the end of the text stands in it before: a loop of any length."""
-    n = _COMES_BACK_TOKENS
-    return any(ids[i : i + n] == ids[-n:] for i in range(len(ids) - n))
+    return found.decoded.is_cut and not is_loop(found.decoded.ids)
 
 
 def quietest_sample(audio: NDArray[np.int16]) -> int:

@@ -16,6 +16,15 @@ def test_a_loop(ids: list[int]) -> None:
     assert is_loop(ids)
 
 
+def test_rounds_that_are_not_quite_the_same_are_a_loop() -> None:
+    """As of a partial: "May God bless the grieving families. May God continue to bless. May God continue", and on."""
+    bless, go_on = [1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 9, 10, 3, 8]
+    rounds = [*bless, *go_on, *bless, *go_on, *go_on, *bless, *go_on, *go_on, *go_on, *bless]
+
+    assert is_loop(rounds[:-3])
+    assert not is_loop([*range(100), *range(20, 60)]), "whoever says a long sentence twice repeats himself"
+
+
 @pytest.mark.parametrize(
     "ids",
     [[], [1], [7] * 11, [1, 2, 3, 4] * 2, [*range(40)], [*[1, 2, 3, 4] * 3, 9], [*range(17)] * 3],
