@@ -65,6 +65,19 @@ def list_devices() -> list[InputDevice]:
     return _devices(_sounddevice())
 
 
+def refresh_devices() -> None:
+    """Let PortAudio look for devices anew; it does by itself only when it starts, and nothing may be open."""
+    sounddevice = _sounddevice()
+    with suppress(sounddevice.PortAudioError):
+        sounddevice._terminate()
+    with suppress(sounddevice.PortAudioError):
+        sounddevice._initialize()
+
+
+class MicrophoneGoneError(SourceError):
+    """A microphone that was heard is no more."""
+
+
 class Microphone:
     """What a microphone hears, in chunks of about 20 ms, until the iterator is closed."""
 
@@ -112,7 +125,7 @@ class Microphone:
                     yield chunk
         for chunk in recording.flush():
             yield chunk
-        raise SourceError(f"the microphone {device.name!r} went away: plug it in again, or choose another")
+        raise MicrophoneGoneError(f"the microphone {device.name!r} went away: plug it in again, or choose another")
 
 
 class _Backlog:

@@ -70,13 +70,15 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     """``max-whisper mic``: until Ctrl-C; the transcript is saved as it goes."""
     with quiet_imports():
         from stream.microphone import Microphone
+        from stream.returning import ReturningMicrophone
     # Where nothing can be recorded, that is told before the model is loaded.
     if not asyncio.run(can_be_read(Microphone(arguments.device))):
         return EXIT_FAILED
     path = arguments.output or (None if arguments.no_save else new_transcript_path())
     with open_files(arguments, path) as files:
         try:
-            model, source = load_model(arguments), files.recorded(Microphone(arguments.device))
+            model = load_model(arguments)
+            source = files.recorded(ReturningMicrophone(Microphone(arguments.device), complain))
             code = _caption(source, model, streaming_options(arguments, FOR_LIVE), files.sinks, arguments)
         finally:
             if path is not None:

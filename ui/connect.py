@@ -55,10 +55,11 @@ def _source(arguments: argparse.Namespace) -> AudioSource:
         from stream.file import FileSource
         from stream.microphone import Microphone
         from stream.pipe import PipeSource
+        from stream.returning import ReturningMicrophone
     if arguments.file is not None:
         return FileSource(arguments.file, paced=arguments.paced)
     if not arguments.pipe:
-        return Microphone(arguments.device)
+        return ReturningMicrophone(Microphone(arguments.device), complain)
     stream = None if sys.stdin is None else sys.stdin.buffer
     if stream is None or stream.isatty():
         raise SourceError("standard input is no pipe: send raw 16-bit PCM into it, for example with ffmpeg -f s16le")

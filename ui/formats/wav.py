@@ -41,8 +41,9 @@ class WavWriter:
         """
         if _SAMPLE_BYTES * chunk.end_sample > _MOST_BYTES:
             raise OSError(errno.EFBIG, strerror(errno.EFBIG))
-        lost = bytes(_SAMPLE_BYTES * (chunk.start_sample - self._end_sample))
-        self._wave.writeframes(lost + chunk.samples.tobytes())
+        for first in range(self._end_sample, chunk.start_sample, SAMPLE_RATE):
+            self._wave.writeframesraw(bytes(_SAMPLE_BYTES * min(SAMPLE_RATE, chunk.start_sample - first)))
+        self._wave.writeframes(chunk.samples.tobytes())
         self._file.flush()
         self._end_sample = chunk.end_sample
 
