@@ -143,3 +143,11 @@ def test_the_live_region_always_fits(stable: str, unstable: str, width: int, hei
     lines = render(state, width, height).plain.split("\n")
     assert len(lines) <= max(1, height - 1)
     assert max(map(cell_len, lines)) <= width
+
+
+def test_who_pauses_sees_it_and_how_to_go_on() -> None:
+    state = TranscriptState("CPU", "tiny.en", status=STATUS, can_pause=True)
+    assert status_line(state, 120).plain.endswith("tiny.en on CPU  p pauses")
+    assert "p pauses" not in status_line(state, 60).plain
+    assert status_line(replace(state, is_paused=True), 120).plain.startswith("‖ paused, p goes on  ")
+    assert "p pauses, Ctrl-C ends" in status_line(replace(state, status=None), 120).plain

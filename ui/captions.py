@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +16,11 @@ from engine.pipeline import transcribe
 from engine.service import SpeechModel
 from stream.source import AudioSource
 from ui.errors import OutputError, complain
+from ui.terminal.keyboard import listened
+
+Keys = Mapping[str, Callable[[], None]]
+"""What is done when a key is pressed, by its letter."""
+NO_KEYS: Keys = {}
 
 
 class Sink(Protocol):
@@ -103,7 +108,13 @@ class Ending:
     has_lost: bool
 
 
-async def caption(source: AudioSource, model: SpeechModel, options: StreamingOptions, sinks: Sequence[Sink]) -> Ending:
+async def caption(
+    source: AudioSource,
+    model: SpeechModel,
+    options: StreamingOptions,
+    sinks: Sequence[Sink],
+    keys: Keys = NO_KEYS,
+) -> Ending:
     """Show everything ``source`` says; return how it ended.
 
     The first Ctrl-C, or SIGTERM, closes the source and lets what was heard become final; the second stops at once.
@@ -114,13 +125,15 @@ async def caption(source: AudioSource, model: SpeechModel, options: StreamingOpt
         OutputError: stdout cannot be written.
         asyncio.CancelledError: a second Ctrl-C.
     """
-    return await show_events(lambda stop: transcribe(source, model, options, stop=stop), sinks)
+    return await show_events(lambda stop: transcribe(source, model, options, stop=stop), sinks, keys)
 
 
-async def show_events(begin: Callable[[asyncio.Event], AsyncGenerator[TimedEvent]], sinks: Sequence[Sink]) -> Ending:
+async def show_events(
+    begin: Callable[[asyncio.Event], AsyncGenerator[TimedEvent]], sinks: Sequence[Sink], keys: Keys = NO_KEYS
+) -> Ending:
     """Show all events that ``begin`` yields, given what ends its source once it is set; as ``caption``."""
     stop, has_lost = asyncio.Event(), False
-    with stop_on_signals(stop):
+    with stop_on_signals(stop), listened(keys):
         async with aclosing(begin(stop)) as events:
             async for timed in events:
                 has_lost |= isinstance(timed.event, DecodeFailed) and timed.event.is_lost

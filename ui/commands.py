@@ -16,7 +16,7 @@ from rich.text import Text
 from engine.options import FOR_LIVE, FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
-from ui.captions import Ending, Sink, Stdout, caption
+from ui.captions import NO_KEYS, Ending, Keys, Sink, Stdout, caption
 from ui.decoding_arguments import streaming_options
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, complain
 from ui.files import OutputFiles, open_files, tell_where
@@ -33,6 +33,7 @@ from ui.terminal.state import TranscriptState
 if TYPE_CHECKING:
     from engine.model import WhisperModel
     from stream.file import FileSource
+    from stream.pausing import PausableSource
 
 
 def transcribe_files(arguments: argparse.Namespace) -> int:
@@ -70,6 +71,7 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     """``max-whisper mic``: until Ctrl-C; the transcript is saved as it goes."""
     with quiet_imports():
         from stream.microphone import Microphone
+        from stream.pausing import PausableSource
         from stream.returning import ReturningMicrophone
     # Where nothing can be recorded, that is told before the model is loaded.
     if not asyncio.run(can_be_read(Microphone(arguments.device))):
@@ -78,8 +80,9 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     with open_files(arguments, path) as files:
         try:
             model = load_model(arguments)
-            source = files.recorded(ReturningMicrophone(Microphone(arguments.device), complain))
-            code = _caption(source, model, streaming_options(arguments, FOR_LIVE), files.sinks, arguments)
+            pausable = PausableSource(ReturningMicrophone(Microphone(arguments.device), complain))
+            options = streaming_options(arguments, FOR_LIVE)
+            code = _caption(files.recorded(pausable), model, options, files.sinks, arguments, pausable=pausable)
         finally:
             if path is not None:
                 tell_where(path)
@@ -179,13 +182,14 @@ def _caption(
     files: Sequence[Sink],
     arguments: argparse.Namespace,
     duration_s: float | None = None,
+    pausable: PausableSource | None = None,
 ) -> int:
     """Caption ``source`` and return an exit code; what was heard before a failure has been shown by then."""
-    state = TranscriptState(model.device_name, model.name, duration_s)
+    state = TranscriptState(model.device_name, model.name, duration_s, can_pause=pausable is not None)
 
     def run() -> Ending:
         with open_view(state, arguments) as view:
-            return asyncio.run(caption(source, model, options, [view, *files]))
+            return asyncio.run(caption(source, model, options, [view, *files], pause_keys(pausable, view)))
 
     # Ctrl-C is how a microphone ends.
     return exit_code(run, is_ended_by_user=arguments.command == "mic")
@@ -203,6 +207,18 @@ def exit_code(run: Callable[[], Ending], *, is_ended_by_user: bool) -> int:
     if ending.was_stopped and not is_ended_by_user:
         return EXIT_INTERRUPTED
     return EXIT_FAILED if ending.has_lost else EXIT_OK
+
+
+def pause_keys(source: PausableSource | None, view: Sink) -> Keys:
+    """Return the keys that pause ``source``, where there is a view that shows it."""
+    if source is None or not isinstance(view, LiveView):
+        return NO_KEYS
+
+    def toggle() -> None:
+        source.is_paused = not source.is_paused
+        view.set_paused(source.is_paused)
+
+    return {"p": toggle, " ": toggle}
 
 
 @contextlib.contextmanager

@@ -11,9 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.events import TimedEvent
+from stream.pausing import PausableSource
 from stream.source import AudioSource, SourceError
 from ui.captions import Ending, show_events
-from ui.commands import can_be_read, exit_code, open_view
+from ui.commands import can_be_read, exit_code, open_view, pause_keys
 from ui.decoding_arguments import asked_text
 from ui.errors import EXIT_FAILED, complain
 from ui.files import OutputFiles, open_files
@@ -45,9 +46,11 @@ def _run(source: AudioSource, remote: Remote, arguments: argparse.Namespace, fil
     def begin(stop: asyncio.Event) -> AsyncGenerator[TimedEvent]:
         return remote_captions(files.recorded(source), remote, stop, complain, can_wait=can_wait)
 
-    state = TranscriptState(urlsplit(remote.url).netloc, "max-whisper", getattr(source, "duration_s", None))
+    pausable = source if isinstance(source, PausableSource) else None
+    server, duration_s = urlsplit(remote.url).netloc, getattr(source, "duration_s", None)
+    state = TranscriptState(server, "max-whisper", duration_s, can_pause=pausable is not None)
     with open_view(state, arguments) as view:
-        return asyncio.run(show_events(begin, [view, *files.sinks]))
+        return asyncio.run(show_events(begin, [view, *files.sinks], pause_keys(pausable, view)))
 
 
 def _source(arguments: argparse.Namespace) -> AudioSource:
@@ -59,7 +62,7 @@ def _source(arguments: argparse.Namespace) -> AudioSource:
     if arguments.file is not None:
         return FileSource(arguments.file, paced=arguments.paced)
     if not arguments.pipe:
-        return ReturningMicrophone(Microphone(arguments.device), complain)
+        return PausableSource(ReturningMicrophone(Microphone(arguments.device), complain))
     stream = None if sys.stdin is None else sys.stdin.buffer
     if stream is None or stream.isatty():
         raise SourceError("standard input is no pipe: send raw 16-bit PCM into it, for example with ffmpeg -f s16le")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import signal
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 _LOCAL_FLAGS = 3
 """Where ``termios.tcgetattr`` keeps them."""
@@ -27,6 +29,45 @@ def silent_keyboard() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+
+
+@contextlib.contextmanager
+def listened(keys: Mapping[str, Callable[[], None]]) -> Iterator[None]:
+    """Do what each key stands for when it is pressed, as long as the block runs, within a running event loop."""
+    if not keys or not _is_ours():
+        yield
+        return
+    loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    each = termios.tcgetattr(descriptor)
+    each[_LOCAL_FLAGS] &= ~(termios.ECHO | termios.ICANON)
+
+    def take_keyboard() -> None:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, each)
+
+    def read() -> None:
+        try:
+            pressed = os.read(descriptor, 64)
+        except OSError:  # the terminal is gone
+            pressed = b""
+        if not pressed:
+            loop.remove_reader(descriptor)
+        for key in pressed.decode(errors="ignore"):
+            keys.get(key.lower(), _do_nothing)()
+
+    take_keyboard()
+    loop.add_reader(descriptor, read)
+    loop.add_signal_handler(signal.SIGCONT, take_keyboard)  # a shell that had it meanwhile set it its own way
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGCONT)
+        loop.remove_reader(descriptor)
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _do_nothing() -> None: ...
 
 
 def _is_ours() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -88,6 +89,11 @@ class LiveView:
                 self._pending = self._call_later(wait_s, self._draw)
             else:
                 self._draw()
+
+    def set_paused(self, is_paused: bool) -> None:
+        """Show whether nobody listens for now."""
+        self._state = replace(self._state, is_paused=is_paused)
+        self._draw()
 
     def _draw(self) -> None:
         self._forget_pending()

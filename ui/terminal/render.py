@@ -64,9 +64,10 @@ def status_line(state: TranscriptState, width: int) -> Text:
     """Draw the status line; what matters least goes first when it does not fit."""
     status = state.status
     if status is None:
-        return _cut(Text("Waiting for sound …  Ctrl-C ends", style=_QUIET), width)
+        keys = "p pauses, Ctrl-C ends" if state.can_pause else "Ctrl-C ends"
+        return _cut(Text(f"Waiting for sound …  {keys}", style=_QUIET), width)
     fields = {
-        "speech": _speech_field(status),
+        "speech": Text("‖ paused, p goes on", style=_WARNING) if state.is_paused else _speech_field(status),
         "meter": _meter_field(status),
         "level": _level_field(status),
         "time": _time_field(status, state.duration_s),
@@ -74,9 +75,11 @@ def status_line(state: TranscriptState, width: int) -> Text:
         "load": Text(f"RTF {status.real_time_factor:.2f}", style=_QUIET),
         "model": Text(f"{state.model_name} on {state.device_name}", style=_QUIET),
     }
-    for least in ("level", "model", "load", "meter", "delay", "time"):
+    if state.can_pause and not state.is_paused:
+        fields["keys"] = Text("p pauses", style=_QUIET)
+    for least in ("keys", "level", "model", "load", "meter", "delay", "time"):
         if _cells_of(fields) > width:
-            del fields[least]
+            fields.pop(least, None)
     return _cut(Text("  ").join(fields.values()), width)
 
 

@@ -28,6 +28,8 @@ class TranscriptState:
         status: the latest, or None before the first audio.
         device_name, model_name: for the status line.
         duration_s: length of a recording, for progress; None for a live source.
+        can_pause: whether there is a key for that.
+        is_paused: whether nobody listens for now.
     """
 
     device_name: str
@@ -35,6 +37,8 @@ class TranscriptState:
     duration_s: float | None = None
     partial: Partial | None = None
     status: Status | None = None
+    can_pause: bool = False
+    is_paused: bool = False
 
 
 Line = Final | AudioDropped | DecodeFailed

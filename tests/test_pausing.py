@@ -1,0 +1,81 @@
+"""The key that pauses: silence is heard meanwhile, time goes on, and the keyboard is given back as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import sys
+import termios
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from fakes import ListSource
+
+from stream.audio import AudioChunk
+from stream.pausing import PausableSource
+from ui.commands import NO_KEYS, pause_keys
+from ui.terminal import keyboard
+from ui.terminal.keyboard import listened
+
+
+def test_a_paused_source_says_silence_in_its_own_time() -> None:
+    chunks = [AudioChunk(np.full(100, i + 1, np.int16), 100 * i) for i in range(4)]
+    source = PausableSource(ListSource(chunks))
+
+    async def listen() -> list[AudioChunk]:
+        heard = []
+        async for chunk in source.chunks():
+            heard.append(chunk)
+            source.is_paused = len(heard) in {1, 2}
+        return heard
+
+    heard = asyncio.run(listen())
+    assert [1, 0, 0, 4] == [chunk.samples[0] for chunk in heard]
+    assert [0, 100, 200, 300] == [chunk.start_sample for chunk in heard]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
+    """The two ends of a terminal, whose second is this program's stdin: what is written to the first is typed."""
+    typing, keys = pty.openpty()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: keys, isatty=lambda: True))
+    monkeypatch.setattr(keyboard, "_is_ours", lambda: True)
+    yield typing, keys
+    for descriptor in (typing, keys):
+        os.close(descriptor)
+
+
+def test_a_key_does_what_it_stands_for_and_the_keyboard_is_given_back(terminal: tuple[int, int]) -> None:
+    typing, keys = terminal
+    before = termios.tcgetattr(keys)
+    pressed: list[str] = []
+
+    async def press() -> list[str]:
+        with listened({"p": lambda: pressed.append("p"), " ": lambda: pressed.append("space")}):
+            os.write(typing, b"xP \xff")
+            while len(pressed) < 2:
+                await asyncio.sleep(0.01)
+            return list(pressed)
+
+    assert ["p", "space"] == asyncio.run(asyncio.wait_for(press(), 10))
+    assert before == termios.tcgetattr(keys)
+
+
+def test_a_terminal_that_is_gone_ends_nothing(terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    typing, _ = terminal
+    monkeypatch.setattr(os, "read", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+
+    async def press() -> bool:
+        with listened({"p": lambda: None}):
+            os.write(typing, b"p\n")
+            await asyncio.sleep(0.05)
+            return True
+
+    assert asyncio.run(press())
+
+
+def test_without_a_live_view_there_are_no_keys() -> None:
+    assert NO_KEYS == pause_keys(PausableSource(ListSource([])), SimpleNamespace(show=lambda timed: None))
