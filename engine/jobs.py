@@ -52,7 +52,7 @@ class JobMaker:
     """Makes the jobs of one stream; it remembers what was said.
 
     Attributes:
-        options: how the stream is decoded.
+        options: how what is open is decoded.
     """
 
     def __init__(self, options: StreamingOptions) -> None:
@@ -77,7 +77,7 @@ class JobMaker:
 
     def job(self, due: Due, held: AudioChunk) -> DecodeJob:
         """Return the job of ``due``; ``held`` is the audio there is, from before the utterance to its end."""
-        utterance, options = due.utterance, self.options
+        utterance, options = due.utterance, self._options_of(due)
         lead_in, start = self._lead_in(due, held.start_sample)
         audio = held.samples[start - held.start_sample : due.end_sample - held.start_sample]
         is_free = due.is_final and not options.keeps_stable
@@ -96,6 +96,9 @@ class JobMaker:
             lead_in,
             wants_attention=utterance.end_sample is None,
         )
+
+    def _options_of(self, due: Due) -> StreamingOptions:
+        return due.utterance.options or self.options
 
     def _lead_in(self, due: Due, held_from: int) -> tuple[LeadIn, int]:
         """What was said just before in one language, as much as fits, and where it begins.
@@ -117,14 +120,14 @@ class JobMaker:
 
     def _room(self, due: Due) -> int:
         """How many samples a job may have, lead-in and all."""
-        options = self.options
+        options = self._options_of(due)
         if options.decoding.timestamps or due.utterance.alone_end == due.end_sample:
             return 0
         return n_samples(options.final_lead_in_s if due.is_final else options.partial_lead_in_s)
 
     def _decoding(self, due: Due, audio_s: float, n_given: int) -> DecodingOptions:
         """The options of a job: partials are greedy, and know the language once enough was heard of it."""
-        decoding = self.options.decoding
+        decoding = self._options_of(due).decoding
         if due.utterance.id > 1:
             decoding = replace(decoding, prefix="")
         most = n_given + _FEWEST_TOKENS + int(_MOST_TOKENS_PER_S * audio_s)

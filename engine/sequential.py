@@ -116,7 +116,7 @@ class SequentialTranscriber:
 
     def next_jobs(self, most: int = 1, *, is_patient: bool = False) -> list[DecodeJob]:  # noqa: ARG002  # one by one
         """Return the next window once it is whole, or the recording is; never two, however many are wanted."""
-        if not self.has_due:
+        if not self.has_due or most < 1:
             return []
         self._job = self._make_job()
         return [self._job]

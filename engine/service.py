@@ -23,6 +23,10 @@ from engine.transcriber import Transcriber
 from stream.detector import WebRtcDetector
 
 Clock = Callable[[], float]
+_LATE_S = 0.5
+"""So long a partial may wait for finals that nobody waits for."""
+_AHEAD_S = 10.0
+"""A stream with so much sound that no text covers is not spoken now, or the model is too slow for it anyway."""
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +64,8 @@ class ModelService:
 
     In a turn, whatever is final goes before what is partial, and of the streams that wait, the one that has waited
     longest goes first.  Each brings one job, so that none starves; streams without partials, which nobody watches,
-    bring as many as fit where no other is open.
+    bring as many as fit where no other is open.  Partials that have waited for long go before finals of sound that
+    came faster than it was spoken: a recording has some at any time.
     """
 
     def __init__(self, model: SpeechModel, *, batch_size: int = 8, clock: Clock = time.perf_counter) -> None:
@@ -128,9 +133,7 @@ class ModelService:
             return
 
     def _next_turn(self) -> list[tuple[LiveStream, DecodeJob]]:
-        waiting = [stream for stream in self._streams if stream.has_due]
-        if any(stream.has_final_due for stream in waiting):
-            waiting = [stream for stream in waiting if stream.has_final_due]
+        waiting = self._most_urgent([stream for stream in self._streams if stream.has_due])
         waiting.sort(key=lambda stream: stream.due_since)
         is_watched = any(stream.is_watched for stream in self._streams) and len(self._streams) > 1
         turn: list[tuple[LiveStream, DecodeJob]] = []
@@ -139,11 +142,21 @@ class ModelService:
             turn += [(stream, job) for job in stream.next_jobs(min(room, 1) if is_watched else room)]
         return turn
 
+    def _most_urgent(self, waiting: list[LiveStream]) -> list[LiveStream]:
+        """Those of ``waiting`` whose turn it is: all want the same, finals or partials."""
+        finals = [stream for stream in waiting if stream.has_final_due]
+        spoken_now = [stream for stream in finals if stream.is_watched and stream.lag_s < _AHEAD_S]
+        late_since = self._clock() - _LATE_S
+        late = [stream for stream in waiting if stream not in finals and stream.due_since < late_since]
+        return spoken_now or late or finals or waiting
+
     async def _decode(self, jobs: list[DecodeJob], streams: list[LiveStream]) -> None:
         loop, began = asyncio.get_running_loop(), self._clock()
         try:
             hypotheses = await loop.run_in_executor(self._executor, self._model.decode, jobs)
-        except Exception as error:  # noqa: BLE001  # whatever a model does, the other streams go on
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # whatever a model does, a panic too, the other streams go on
             _log.exception("the model failed over %d jobs", len(jobs))
             await self._fail(jobs, streams, f"{type(error).__name__}: {error}")
             return

@@ -135,7 +135,7 @@ class Transcriber:
             self._receive_gate_events(self._gate.flush())
 
     def configure(self, options: StreamingOptions) -> None:
-        """Go by ``options`` from here on, in the utterance under way too.
+        """Go by ``options`` from here on, in the utterance under way too, and not in those that have ended.
 
         Raises:
             ValueError: utterances would be longer than those this stream was made for.
@@ -160,7 +160,7 @@ class Transcriber:
 
         With patience there is none until there are ``most``, or no more audio is wanted.
         """
-        due = self._due()
+        due = self._due() if most > 0 else []
         if is_patient and len(due) < most and self.wants_audio:
             return []
         first = due[:1]
@@ -252,7 +252,7 @@ class Transcriber:
     def _close(self, event: SpeechClosed) -> None:
         utterance = self._utterances[-1]
         utterance.end_sample = event.end_sample
-        utterance.audio = self._held_audio(utterance)
+        utterance.audio, utterance.options = self._held_audio(utterance), self._options
         if not utterance.is_taken_back:
             self._events.append(SpeechStopped(utterance.id, seconds(event.end_sample)))
         self._finish_decided()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from engine.events import DecodeJob, Discarded, Final, Hypothesis, Partial, Token
 from engine.guards import LOGPROB_THRESHOLD, is_loop, is_not_speech
+from engine.options import StreamingOptions
 from engine.stability import StablePrefix
 from stream.audio import AudioChunk, seconds
 
@@ -29,6 +30,7 @@ class Utterance:
         pause_sample: where it ends if nobody speaks again, while that is open.
         end_sample: where it ended; None while it is open.
         audio: its own copy, once it is closed, of its audio and what came before.
+        options: those it ended with, once it is closed.
         latest: the latest hypothesis.
         language: what is spoken in it, as far as partials need to know; empty while too little was heard.
         outcome: the hypothesis of exactly ``start_sample`` … ``outcome_end``, fit to be final.
@@ -46,6 +48,7 @@ class Utterance:
     pause_sample: int | None = None
     end_sample: int | None = None
     audio: AudioChunk | None = None
+    options: StreamingOptions | None = None
     latest: Hypothesis | None = None
     language: str = ""
     outcome: Hypothesis | None = None

@@ -1,0 +1,116 @@
+"""Whose turn it is where recordings and live streams share a model, and a model that does worse than fail."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from fakes import LoudnessDetector, cut, speech
+from test_service import MANUAL, Reader, finals, hear, say
+
+from engine.events import DecodeJob, Hypothesis, Partial
+from engine.options import FOR_RECORDINGS, DecodingOptions, StreamingOptions
+from engine.sequential import SequentialTranscriber
+from engine.service import ModelService
+from engine.transcriber import Transcriber
+from stream.audio import AudioChunk
+from stream.gate import GateOptions
+
+
+class SlowReader(Reader):
+    """Takes a tenth of a second a batch."""
+
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        time.sleep(0.1)
+        return super().decode(jobs)
+
+
+@pytest.mark.parametrize("watched", [False, True], ids=["an upload", "a client that sends a recording at once"])
+def test_a_recording_does_not_keep_those_who_speak_now_from_their_words(watched: bool) -> None:
+    gate = GateOptions(is_manual=True, longest_s=2.0, pre_roll_ms=0, opening_frames=1, opening_voiced_frames=1)
+    recorded = replace(StreamingOptions() if watched else FOR_RECORDINGS, gate=gate, batch_size=1)
+
+    async def run() -> tuple[float, int]:
+        async with ModelService(SlowReader(), batch_size=1) as service:
+            recording, live = service.open(recorded), service.open(MANUAL)
+            for chunk in cut(speech([*range(11, 200)]), lambda: 16_000):
+                recording.receive_audio(chunk)
+            recording.receive_eof()
+            reading = asyncio.create_task(hear(recording))
+            began_s = time.perf_counter()
+            live.receive_audio(AudioChunk(speech([7, 8]), 0))
+            async for timed in live.events():
+                if isinstance(timed.event, Partial):
+                    break
+            took_s = time.perf_counter() - began_s
+            is_over = reading.done()
+            reading.cancel()
+            return took_s, is_over
+
+    took_s, is_over = asyncio.run(asyncio.wait_for(run(), 20))
+    assert not is_over, "the recording was short: this shows nothing"
+    assert took_s < 3
+
+
+class Panic(BaseException):
+    """As pyo3's: no Exception."""
+
+
+def test_a_panic_costs_one_stream_its_text_and_no_other() -> None:
+    class Panicking(Reader):
+        def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+            if any(max(job.audio) == 1_300 for job in jobs):
+                raise Panic("stack overflow")
+            return super().decode(jobs)
+
+    async def run() -> list[str]:
+        async with ModelService(Panicking()) as service:
+            for words in ([13], [11, 12]):
+                stream = service.open(MANUAL)
+                heard = asyncio.create_task(hear(stream))
+                await say(stream, speech(words))
+                events = await heard
+            return finals(events)
+
+    assert ["11 12"] == asyncio.run(asyncio.wait_for(run(), 10))
+
+
+def test_a_batch_is_no_larger_than_was_asked_for() -> None:
+    async def run() -> int:
+        model = SlowReader()
+        async with ModelService(model, batch_size=3) as service:
+            streams = [service.open(MANUAL) for _ in range(8)]
+            readers = [asyncio.create_task(hear(stream)) for stream in streams]
+            for _ in range(5):
+                for stream in streams:
+                    stream.receive_audio(AudioChunk(speech([11]), round(16_000 * stream._core.now_s)))
+                await asyncio.sleep(0.15)
+            for reader in readers:
+                reader.cancel()
+        return max(len(batch) for batch in model.batches)
+
+    assert 3 == asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_nothing_is_asked_for_where_nothing_has_room() -> None:
+    sequential = SequentialTranscriber(StreamingOptions(sequential=True, partials=False))
+    live = Transcriber(LoudnessDetector(), MANUAL)
+    for core in (sequential, live):
+        core.receive_audio(AudioChunk(speech([11, 12]), 0))
+        core.receive_eof()
+        assert [] == core.next_jobs(0)
+        assert 1 == len(core.next_jobs(1))
+
+
+def test_other_options_are_for_the_utterances_to_come() -> None:
+    german, french = (replace(MANUAL, decoding=DecodingOptions(language=code)) for code in ("de", "fr"))
+    transcriber = Transcriber(LoudnessDetector(), german)
+    transcriber.receive_audio(AudioChunk(speech([11]), 0))
+    transcriber.flush()
+    transcriber.configure(french)
+    (job,) = transcriber.next_jobs()
+
+    assert "de" == job.options.language
