@@ -7,8 +7,9 @@ whisper/timing.py@c0d2f62; Radford et al. 2022 do not describe it.  Words join t
 
 from __future__ import annotations
 
+import codecs
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -184,22 +185,43 @@ def split_words(tokens: Sequence[bytes], *, by_spaces: bool) -> list[tuple[str, 
     Languages without spaces have a word a character, as in whisper/tokenizer.py, split_to_word_tokens.
     """
     words: list[tuple[str, int]] = []
-    pending = b""
-    n_pending = 0
-    for token in tokens:
-        pending, n_pending = pending + token, n_pending + 1
-        try:
-            text = pending.decode()
-        except UnicodeDecodeError:
-            continue
+    for text, n_tokens in _whole_characters(tokens):
         if by_spaces and words and not text.startswith(" ") and text.strip() not in string.punctuation:
-            words[-1] = (words[-1][0] + text, words[-1][1] + n_pending)
+            words[-1] = (words[-1][0] + text, words[-1][1] + n_tokens)
         else:
-            words.append((text, n_pending))
-        pending, n_pending = b"", 0
-    if n_pending:
-        words.append((pending.decode(errors="replace"), n_pending))
+            words.append((text, n_tokens))
     return words
+
+
+def _whole_characters(tokens: Sequence[bytes]) -> Iterator[tuple[str, int]]:
+    """Yield as few tokens at a time as end with a whole character: their text, and how many; a mark for no UTF-8."""
+    begun, n_begun = b"", 0
+    for token in tokens:
+        if begun and _is_broken(begun + token):
+            yield begun.decode(errors="replace"), n_begun
+            begun, n_begun = b"", 0
+        begun, n_begun = begun + token, n_begun + 1
+        if _is_broken(begun) or not _is_begun(begun):
+            yield begun.decode(errors="replace"), n_begun
+            begun, n_begun = b"", 0
+    if n_begun:
+        yield begun.decode(errors="replace"), n_begun
+
+
+def _is_begun(content: bytes) -> bool:
+    """Whether the last character is still to be ended."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder.decode(content)
+    return bool(decoder.getstate()[0])
+
+
+def _is_broken(content: bytes) -> bool:
+    """Whether there is what no character has, whatever follows."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(content)
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 _PREPENDED = "\"'“¿([{-"

@@ -99,17 +99,14 @@ class DecodedText:
         logprobs: one for each of ``ids``, and one for the end token if the text ended by itself.
         no_speech_prob: P(<|nospeech|>) at the SOT position.
         n_verified: how many of the draft's tokens were right.
+        is_cut: whether the text filled its room and did not end by itself.
     """
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     no_speech_prob: float
-    n_verified: int
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the text filled its room and did not end by itself."""
-        return len(self.logprobs) == len(self.ids)
+    n_verified: int = 0
+    is_cut: bool = False
 
 
 def decode_greedily(decoder: TextDecoder, tasks: Sequence[DecodingTask]) -> list[DecodedText]:
@@ -178,8 +175,10 @@ class _Text:
             self._logprobs.append(logprob)
 
     def decoded(self) -> DecodedText:
-        ids = self._ids[:-1] if self._ids[-1] == self._task.end_id else self._ids
-        return DecodedText(tuple(ids), tuple(self._logprobs), float(np.exp(self._no_speech)), self._n_verified)
+        has_ended = self._ids[-1] == self._task.end_id
+        ids = self._ids[:-1] if has_ended else self._ids
+        no_speech = float(np.exp(self._no_speech))
+        return DecodedText(tuple(ids), tuple(self._logprobs), no_speech, self._n_verified, is_cut=not has_ended)
 
 
 def _n_agreeing(draft: Sequence[int], predicted: Sequence[int]) -> int:

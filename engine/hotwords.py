@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 MOST_NODES = 128
 """Each is a row of the vocabulary's length, 0.2 MB, of a table that every window with these words brings along."""
+_USUAL_WORD = 4
+"""Where not even such a word fits, the rest is not looked at."""
 
 
 class Hotwords:
@@ -28,7 +30,9 @@ class Hotwords:
         self._longest = 0
         for word in words:
             if self.n_nodes + len(word) > MOST_NODES:
-                break
+                if self.n_nodes + _USUAL_WORD > MOST_NODES:
+                    break
+                continue
             self._longest = max(self._longest, len(word))
             node = 0
             for id in word:

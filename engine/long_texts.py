@@ -20,17 +20,18 @@ from stream.audio import SAMPLE_RATE, seconds
 
 SHORTEST_SAMPLES = 2 * SAMPLE_RATE
 """What is shorter is not heard by halves: nobody says so much in it."""
+_FEWEST_TOKENS, _MOST_TOKENS_PER_S = 20, 40.0
 _BLOCK_SAMPLES = SAMPLE_RATE // 10
 
 
-def room_for_text(dims: ModelDimensions) -> int:
-    """Return how many tokens a text may have at most; what stands before it goes off that."""
-    return dims.n_text_ctx
+def room_for_text(dims: ModelDimensions, audio_s: float, n_given: int) -> int:
+    """Return how many tokens a text of so much audio may have, those given included; what stands before goes off."""
+    return min(dims.n_text_ctx, n_given + _FEWEST_TOKENS + int(_MOST_TOKENS_PER_S * audio_s))
 
 
 def goes_on(found: Recognized) -> bool:
-    """Return whether the text filled its room, and not by repeating itself."""
-    return found.decoded.is_cut and not is_loop(found.decoded.ids)
+    """Return whether the text filled its room, and neither by repeating itself nor by being drawn."""
+    return found.decoded.is_cut and found.temperature == 0 and not is_loop(found.decoded.ids)
 
 
 def quietest_sample(audio: NDArray[np.int16]) -> int:
@@ -44,10 +45,11 @@ def joined(one: Recognized, other: Recognized, n_samples: int) -> Recognized:
     """Return both texts as one; what ``other`` was heard in begins ``n_samples`` later."""
     by_s, first, second = seconds(n_samples), one.decoded, other.decoded
     logprobs = (*first.logprobs[: len(first.ids)], *second.logprobs)
+    decoded = DecodedText((*first.ids, *second.ids), logprobs, first.no_speech_prob, is_cut=second.is_cut)
     knows_attention = bool(one.attended_s and other.attended_s)
     return replace(
         one,
-        decoded=DecodedText((*first.ids, *second.ids), logprobs, first.no_speech_prob, 0),
+        decoded=decoded,
         temperature=max(one.temperature, other.temperature),
         compression_ratio=max(one.compression_ratio, other.compression_ratio),
         words=(*one.words, *(word.delayed(by_s) for word in other.words)),

@@ -33,7 +33,7 @@ from engine.recognition import Recognized, Recognizer, likely_language
 from engine.tasks import Window
 from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
-from stream.audio import SAMPLE_RATE
+from stream.audio import SAMPLE_RATE, seconds
 
 _SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
 """One position of the encoder's output covers two mel frames: 20 ms."""
@@ -152,14 +152,16 @@ class WhisperModel:
         Returns:
             The job as it was heard, without its lead-in where that was by halves, and the text.
         """
-        options = replace(job.options, max_tokens=room_for_text(self.networks.dims))
+        own, n_given = job.audio[job.lead_in.n_samples :], len(job.lead_in.ids) + len(self._text_prefix(job))
+        options = replace(job.options, max_tokens=room_for_text(self.networks.dims, seconds(len(own)), n_given))
         found = self._heard(replace(job, options=options, draft=found.decoded.ids))
-        own = job.audio[job.lead_in.n_samples :]
-        if not goes_on(found) or not job.is_final or len(own) < SHORTEST_SAMPLES:
+        # Nobody knows how much of a prefix that must stay is said in which half.
+        if not goes_on(found) or not job.is_final or len(own) < SHORTEST_SAMPLES or job.prefix:
             return job, found
         middle = quietest_sample(own)
         alone = replace(job, options=options, draft=(), lead_in=NO_LEAD_IN)
-        halves = [replace(alone, audio=own[:middle]), replace(alone, audio=own[middle:], prefix=())]
+        second = replace(alone, audio=own[middle:], options=replace(options, prefix=""))
+        halves = [replace(alone, audio=own[:middle]), second]
         one, other = (self._whole(half, text)[1] if goes_on(text := self._heard(half)) else text for half in halves)
         start_sample = job.start_sample + job.lead_in.n_samples
         return replace(alone, audio=own, start_sample=start_sample), joined(one, other, middle)

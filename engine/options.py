@@ -67,8 +67,8 @@ class DecodingOptions:
             raise ValueError(f"hotwords must not be empty, got {self.hotwords}")
         if any(id < -1 for id in self.suppress_tokens):
             raise ValueError(f"suppress_tokens must be token ids, or -1 for the usual ones, got {self.suppress_tokens}")
-        if self.patience <= 0:
-            raise ValueError(f"patience must be > 0, got {self.patience}")
+        if self.patience <= 0 or round(self.beam_size * self.patience) < 1:
+            raise ValueError(f"patience must be > 0, and at least half a beam, got {self.patience}")
         if self.length_penalty is not None and not 0 <= self.length_penalty <= 1:
             raise ValueError(f"length_penalty must be between 0 and 1, got {self.length_penalty}")
         if not self.temperatures or not all(0 <= temperature <= 2 for temperature in self.temperatures):

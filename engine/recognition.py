@@ -183,7 +183,13 @@ class Recognizer:
         if temperature > 0:
             random = np.random.default_rng(_SEED)
             return decode_by_sampling(
-                decoder, task, vocabulary, n_samples=n_texts, temperature=temperature, random=random
+                decoder,
+                task,
+                vocabulary,
+                n_samples=n_texts,
+                temperature=temperature,
+                random=random,
+                length_penalty=options.length_penalty,
             )
         if n_texts == 1:
             return decode_greedily(decoder, [task])[0]

@@ -35,20 +35,23 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text on its way: its tokens, their log-probabilities, and whether it has ended."""
+    """A text on its way: its tokens, their log-probabilities, and whether the last of them is its end."""
 
     ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
+    has_ended: bool = False
 
-    def extended(self, id: int, logprob: float) -> Candidate:
+    def extended(self, id: int, logprob: float, end_id: int) -> Candidate:
         """Return the candidate one token longer."""
-        return Candidate((*self.ids, id), (*self.logprobs, logprob))
+        return Candidate((*self.ids, id), (*self.logprobs, logprob), id == end_id)
 
     def score(self, length_penalty: float | None) -> float:
-        """The sum of log-probabilities, made independent of length."""
-        length = len(self.ids)
+        """The sum of log-probabilities, made independent of the length, in which the end does not count."""
+        if not self.ids:
+            return -np.inf
+        length = max(1, len(self.ids) - self.has_ended)
         divisor = length if length_penalty is None else ((5 + length) / 6) ** length_penalty
-        return sum(self.logprobs) / divisor if length else -np.inf
+        return sum(self.logprobs) / divisor
 
 
 def allowed_logprobs(logits: NDArray[np.float32], rule: Rule, vocabulary: Vocabulary) -> NDArray[np.float32]:
@@ -101,7 +104,7 @@ def decode_with_beams(
         logits = decoder.advance(rows).fetch_logits()[: len(beams), 0]
     unfinished = beams if len(ended) < n_beams else []
     best = max([*ended, *unfinished], key=lambda candidate: candidate.score(length_penalty))
-    return _decoded(best, task, no_speech_prob)
+    return _decoded(best, no_speech_prob, is_cut=len(best.ids) >= _max_tokens(task) and not best.has_ended)
 
 
 def decode_by_sampling(
@@ -112,6 +115,7 @@ def decode_by_sampling(
     n_samples: int,
     temperature: float,
     random: np.random.Generator,
+    length_penalty: float | None = None,
 ) -> DecodedText:
     """Draw ``n_samples`` texts at ``temperature`` and return the most probable; ``decoder`` has that many rows."""
     logits, no_speech_prob = _first_logits(decoder, task, n_samples)
@@ -119,14 +123,15 @@ def decode_by_sampling(
     texts = [Candidate() for _ in range(n_samples)]
     for _ in range(_max_tokens(task)):
         for i, text in enumerate(texts):
-            if not _has_ended(text, task):
+            if not text.has_ended:
                 logprobs = allowed_logprobs(logits[i], task.rules.rule_after((*task.prefix, *text.ids)), vocabulary)
                 id = int(np.argmax(logprobs / temperature + random.gumbel(size=len(logprobs))))
-                texts[i] = text.extended(id, float(logprobs[id]))
-        if all(_has_ended(text, task) for text in texts):
+                texts[i] = text.extended(id, float(logprobs[id]), task.end_id)
+        if all(text.has_ended for text in texts):
             break
         logits = decoder.advance([Row(text.ids[-1:], [0], [UNRESTRICTED]) for text in texts]).fetch_logits()[:, 0]
-    return _decoded(max(texts, key=lambda text: text.score(None)), task, no_speech_prob)
+    best = max(texts, key=lambda text: text.score(length_penalty))
+    return _decoded(best, no_speech_prob, is_cut=not best.has_ended)
 
 
 def _first_logits(decoder: TextDecoder, task: DecodingTask, n_rows: int) -> tuple[NDArray[np.float32], float]:
@@ -153,7 +158,7 @@ def _best_extensions(
         n_best = min(n_beams + 1, len(logprobs))
         for id in np.argpartition(logprobs, -n_best)[-n_best:].tolist():
             if np.isfinite(logprobs[id]):
-                candidate = beam.extended(id, float(logprobs[id]))
+                candidate = beam.extended(id, float(logprobs[id]), task.end_id)
                 extensions.append((sum(candidate.logprobs), candidate, parent))
     extensions.sort(key=lambda extension: -extension[0])
     grown: list[Candidate] = []
@@ -173,18 +178,14 @@ def _max_tokens(task: DecodingTask) -> int:
     return max(1, task.max_tokens - len(task.prefix))
 
 
-def _has_ended(text: Candidate, task: DecodingTask) -> bool:
-    return bool(text.ids) and text.ids[-1] == task.end_id
-
-
 def _padded(items: Sequence[T], n: int) -> list[T]:
     """``items`` and its first again, to fill ``n`` rows."""
     return [*items, *[items[0]] * (n - len(items))]
 
 
-def _decoded(text: Candidate, task: DecodingTask, no_speech_prob: float) -> DecodedText:
-    ids = text.ids[:-1] if _has_ended(text, task) else text.ids
-    return DecodedText(ids, text.logprobs, no_speech_prob, 0)
+def _decoded(text: Candidate, no_speech_prob: float, *, is_cut: bool) -> DecodedText:
+    ids = text.ids[:-1] if text.has_ended else text.ids
+    return DecodedText(ids, text.logprobs, no_speech_prob, is_cut=is_cut)
 
 
 def _log_sum_exp(x: NDArray[np.float32]) -> float:

@@ -84,7 +84,9 @@ def test_no_text_has_no_words() -> None:
         ([b" As", b"k", b" not", b","], True, [(" Ask", 2), (" not", 1), (",", 1)]),
         ([b" caf", b"\xc3", b"\xa9"], True, [(" café", 3)]),
         (["日".encode(), "本".encode()[:2], "本".encode()[2:]], False, [("日", 1), ("本", 2)]),
-        ([b" a", b"\xe6"], True, [(" a", 1), ("\ufffd", 1)]),
+        ([b" a", b"\xe6"], True, [(" a\ufffd", 2)]),
+        ([b" Hello", b"\xe4", b" my", b" world"], True, [(" Hello\ufffd", 2), (" my", 1), (" world", 1)]),
+        ([b"\xff", b"\xe6", b"\x97\xa5"], False, [("\ufffd", 1), ("日", 2)]),
     ],
 )
 def test_tokens_become_words(tokens: list[bytes], by_spaces: bool, words: list[tuple[str, int]]) -> None:

@@ -213,10 +213,16 @@ def test_refuses_ids_that_are_no_tokens(key: str, value: object, tmp_path: Path)
     assert f"no list of token ids named {key!r}" in refusal(folder.write(tmp_path / "small"))
 
 
-@pytest.mark.parametrize("heads", [[[0, 4]], [[1, 0]], [[-1, 0]], [[0]], [0], "all", [["0", "1"]]])
-def test_refuses_alignment_heads_the_decoder_has_not(heads: object, tmp_path: Path):
+@pytest.mark.parametrize("heads", [[[-1, 0]], [[0]], [0], "all", [["0", "1"]], [[True, 0]]])
+def test_refuses_alignment_heads_that_are_none(heads: object, tmp_path: Path):
     folder = Folder(config={"suppress_ids": [], "suppress_ids_begin": [], "alignment_heads": heads})
-    assert "a decoder with 1 layers of 4 heads" in refusal(folder.write(tmp_path / "small"))
+    assert "which are no list of [layer, head]" in refusal(folder.write(tmp_path / "small"))
+
+
+@pytest.mark.parametrize("heads", [[[0, 4]], [[0, 1], [1, 0]]])
+def test_a_teachers_alignment_heads_are_none_of_the_pupils(heads: object, tmp_path: Path):
+    folder = Folder(config={"suppress_ids": [], "suppress_ids_begin": [], "alignment_heads": heads})
+    assert read_checkpoint(folder.write(tmp_path / "small")).alignment_heads == ()
 
 
 WITH_NAN = np.array([0, 0, 0, np.nan, 0, 0, 0, 0], np.float16)

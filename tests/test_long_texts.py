@@ -24,7 +24,7 @@ CLIP = "long/en_read_moonshine-two-cities.flac"
 
 def recognized(ids: tuple[int, ...], *, is_cut: bool, **more: Any) -> Recognized:
     logprobs = tuple(-0.1 * i for i in range(len(ids) + (not is_cut)))
-    return Recognized(DecodedText(ids, logprobs, 0.1, 0), "ml", 1.0, 0.0, 1.0, **more)
+    return Recognized(DecodedText(ids, logprobs, 0.1, is_cut=is_cut), "ml", 1.0, 0.0, 1.0, **more)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,10 @@ def recognized(ids: tuple[int, ...], *, is_cut: bool, **more: Any) -> Recognized
 )
 def test_a_text_goes_on_that_filled_its_room_with_words(ids: tuple[int, ...], is_cut: bool, expected: bool) -> None:
     assert expected == goes_on(recognized(ids, is_cut=is_cut))
+
+
+def test_what_was_drawn_is_not_heard_with_more_room() -> None:
+    assert not goes_on(replace(recognized(tuple(range(224)), is_cut=True), temperature=0.2))
 
 
 def test_audio_is_halved_where_it_is_quiet() -> None:
@@ -78,7 +82,7 @@ def test_what_fits_nowhere_is_heard_by_halves(
 ) -> None:
     audio = read_clip(audio_folder / CLIP)[: 20 * 16_000]
     (usual,) = model.decode([DecodeJob(1, audio, 0, is_final=True)])
-    monkeypatch.setattr("engine.model.room_for_text", lambda dims: 30)
+    monkeypatch.setattr("engine.model.room_for_text", lambda *_: 30)
     before = read_clip(audio_folder / "short/en_talk_jfk-inaugural-excerpt.flac")[-48_000:]
     lead_in = LeadIn(len(before), (764, 13), "en")
     options = DecodingOptions(max_tokens=12, words=model.networks.can_align)

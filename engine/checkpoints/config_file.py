@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from engine.checkpoints.vocabularies import usual_alignment_heads
 from engine.config import ModelDimensions
 from engine.errors import CheckpointError
 
@@ -47,18 +48,18 @@ def token_ids(ids: object, n_vocab: int) -> tuple[int, ...] | None:
 
 
 def alignment_heads(heads: object, path: Path, dimensions: ModelDimensions) -> tuple[tuple[int, int], ...]:
-    """Return ``heads`` of the decoder, given as a list of [layer, head] in ``path``."""
-    if not isinstance(heads, list) or not all(_is_head(head, dimensions) for head in heads):
+    """Return ``heads`` of the decoder, given as a list of [layer, head] in ``path``.
+
+    Where the decoder has not all of them, those usual for its size: distilled models come with their teacher's list.
+    """
+    if not isinstance(heads, list) or not all(_is_pair(head) for head in heads):
         raise CheckpointError(
-            f"{path} names alignment_heads {heads!r}, which are not [layer, head] of a decoder with "
-            f"{dimensions.n_text_layer} layers of {dimensions.n_text_head} heads. Get the model again."
+            f"{path} names alignment_heads {heads!r}, which are no list of [layer, head]. Get the model again."
         )
+    if any(layer >= dimensions.n_text_layer or head >= dimensions.n_text_head for layer, head in heads):
+        return usual_alignment_heads(dimensions)
     return tuple((layer, head) for layer, head in heads)
 
 
-def _is_head(head: object, dimensions: ModelDimensions) -> bool:
-    match head:
-        case [int(layer), int(index)]:
-            return 0 <= layer < dimensions.n_text_layer and 0 <= index < dimensions.n_text_head
-        case _:
-            return False
+def _is_pair(head: object) -> bool:
+    return isinstance(head, list) and len(head) == 2 and all(map(is_index, head))

@@ -50,7 +50,7 @@ class VerboseTranscript:
             place = {"id": len(self._segments), "seek": round(100 * event.start_s)}
             self._segments.append(place | segment_fields(segment))
         self._words += map(word_fields, event.words)
-        is_spaced = has_spaces(self._language, is_translated=self._task == "translate")
+        is_spaced = has_spaces(event.language, is_translated=self._task == "translate")
         new = f" {event.text}" if is_spaced and self.text else event.text
         self.text += new
         return new
