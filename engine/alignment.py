@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 POSITION_S = 0.02
 """Seconds of audio an encoder position covers."""
 _MEDIAN_WIDTH = 7
-_USUAL_LONGEST_S = 0.7
+USUAL_LONGEST_S = 0.7
 _SENTENCE_ENDS = ".。!！?？"
 
 
@@ -104,7 +104,7 @@ def _attention(scores: NDArray[np.float32]) -> NDArray[np.float32]:
 def _without_pauses(words: Sequence[WordTiming]) -> list[WordTiming]:
     """Cut the silence off that the path gave to the first or last word of a sentence (whisper/timing.py)."""
     lengths = [word.end_s - word.start_s for word in words if word.end_s > word.start_s]
-    longest_s = 2 * min(_USUAL_LONGEST_S, float(np.median(lengths))) if lengths else 0.0
+    longest_s = 2 * min(USUAL_LONGEST_S, float(np.median(lengths))) if lengths else 0.0
     cut = list(words)
     for i in range(1, len(cut)):
         if cut[i].end_s - cut[i].start_s > longest_s:

@@ -66,6 +66,7 @@ class DecodeJob:
         lead_in: what was said before; the hypothesis leaves it out, and its times begin behind it.
         wants_attention: whether the hypothesis is to tell where the model looked for each token.
         previous: ids of the text before, timestamps included; as much of its end as fits stands before the text.
+        is_window: whether another job goes on where the text of this one breaks off.
     """
 
     utterance_id: int
@@ -80,6 +81,7 @@ class DecodeJob:
     lead_in: LeadIn = NO_LEAD_IN
     wants_attention: bool = False
     previous: tuple[int, ...] = ()
+    is_window: bool = False
 
     @property
     def end_sample(self) -> int:

@@ -24,7 +24,7 @@ from engine.graph import SpecialIds
 from engine.guards import is_loop
 from engine.hypotheses import HypothesisMaker
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
-from engine.long_texts import SHORTEST_SAMPLES, goes_on, joined, quietest_sample, room_for_text
+from engine.long_texts import LongTexts, goes_on
 from engine.model_names import resolve_model
 from engine.networks import Networks, n_load_steps
 from engine.options import DEFAULT_DECODING, SHORT_CONTEXT, DecodingOptions
@@ -33,7 +33,7 @@ from engine.recognition import Recognized, Recognizer, likely_language
 from engine.tasks import Window
 from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
-from stream.audio import SAMPLE_RATE, seconds
+from stream.audio import SAMPLE_RATE
 
 _SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
 """One position of the encoder's output covers two mel frames: 20 ms."""
@@ -63,6 +63,7 @@ class WhisperModel:
         self.networks = recognizer.networks
         self.recognizer = recognizer
         self._hypotheses = HypothesisMaker(recognizer.tokenizer)
+        self._long_texts = LongTexts(self._heard, self._text_prefix, self.tokenizer.first_timestamp, self.networks.dims)
         self._timings = timings
         self.counts: Counter[str] = Counter()
 
@@ -139,32 +140,14 @@ class WhisperModel:
                 found[i] = self._recognize([replace(fitting[i], draft=())], [full])[0]
             elif goes_on(text) and not fitting[i].options.timestamps:
                 self.counts["texts longer than usual"] += 1
-                fitting[i], found[i] = self._whole(fitting[i], text)
+                fitting[i], found[i] = self._long_texts.whole(fitting[i], text)
+            elif fitting[i].options.timestamps and fitting[i].is_final and not fitting[i].is_window:
+                found[i] = self._long_texts.to_the_end(fitting[i], text)
         found = [text if p is None else replace(text, language_prob=p) for text, p in zip(found, chances, strict=True)]
         return [
             self._hypotheses.hypothesis(replace(job, options=given.options), text, self._text_prefix(job))
             for given, job, text in zip(jobs, fitting, found, strict=True)
         ]
-
-    def _whole(self, job: DecodeJob, found: Recognized) -> tuple[DecodeJob, Recognized]:
-        """Hear once more, with all the room there is, what did not fit into less; a final then by halves.
-
-        Returns:
-            The job as it was heard, without its lead-in where that was by halves, and the text.
-        """
-        own, n_given = job.audio[job.lead_in.n_samples :], len(job.lead_in.ids) + len(self._text_prefix(job))
-        options = replace(job.options, max_tokens=room_for_text(self.networks.dims, seconds(len(own)), n_given))
-        found = self._heard(replace(job, options=options, draft=found.decoded.ids))
-        # Nobody knows how much of a prefix that must stay is said in which half.
-        if not goes_on(found) or not job.is_final or len(own) < SHORTEST_SAMPLES or job.prefix:
-            return job, found
-        middle = quietest_sample(own)
-        alone = replace(job, options=options, draft=(), lead_in=NO_LEAD_IN)
-        second = replace(alone, audio=own[middle:], options=replace(options, prefix=""))
-        halves = [replace(alone, audio=own[:middle]), second]
-        one, other = (self._whole(half, text)[1] if goes_on(text := self._heard(half)) else text for half in halves)
-        start_sample = job.start_sample + job.lead_in.n_samples
-        return replace(alone, audio=own, start_sample=start_sample), joined(one, other, middle)
 
     def _heard(self, job: DecodeJob) -> Recognized:
         return self._recognize([job], [min(self.networks.dims.n_audio_ctx, ceil(job.context_s * _POSITIONS_PER_S))])[0]

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from engine.alignment import WordTiming
 
-_TIMESTAMP_S = 0.02
+TIMESTAMP_S = 0.02
 """From one timestamp to the next."""
 
 
@@ -85,7 +85,7 @@ def cut_at_timestamps(ids: Sequence[int], first_timestamp: int, duration_s: floa
 
     def time_s(id: int) -> float:
         # A prefix stands before the first timestamp.
-        return min(max(id - first_timestamp, 0) * _TIMESTAMP_S, duration_s)
+        return min(max(id - first_timestamp, 0) * TIMESTAMP_S, duration_s)
 
     is_time = [id >= first_timestamp for id in ids]
     is_complete = is_time[-2:] == [False, True]

@@ -17,6 +17,7 @@ from engine.events import AudioDropped, DecodeFailed, DecodeJob, Event, Final, H
 from engine.options import DecodingOptions, StreamingOptions
 from engine.segments import Segment, words_by_segment
 from engine.transcriber import LEVEL_SAMPLES
+from engine.word_edges import usual_length_s, with_true_edges
 from stream.audio import AudioChunk, level_dbfs, n_samples, seconds
 
 _WINDOW_S = 30.0
@@ -47,6 +48,7 @@ class SequentialTranscriber:
         self._end_sample = 0
         self._level_dbfs = -np.inf
         self._n_segments = 0
+        self._spoken_until_s = 0.0
         self._job: DecodeJob | None = None
         self._has_failed = False
         """Whether the model failed over the window that comes next."""
@@ -149,7 +151,9 @@ class SequentialTranscriber:
         window = waiting[: n_samples(_WINDOW_S)].copy()
         options = self._decoding if self._seek == 0 else replace(self._decoding, prefix="")
         previous = self._previous if self._options.condition_on_previous_text else ()
-        return DecodeJob(self._n_segments + 1, window, self._seek, True, options, _WINDOW_S, previous=previous)
+        return DecodeJob(
+            self._n_segments + 1, window, self._seek, True, options, _WINDOW_S, previous=previous, is_window=True
+        )
 
     def _move_on(self, n_heard: int) -> None:
         waiting = np.concatenate(self._chunks)
@@ -157,11 +161,15 @@ class SequentialTranscriber:
         self._seek = min(self._seek + n_heard, self._end_sample)
 
     def _receive_segments(self, segments: Sequence[Segment], hypothesis: Hypothesis, start_s: float) -> None:
+        usual_s = usual_length_s(hypothesis.words)
         for segment, words in zip(segments, words_by_segment(segments, hypothesis.words), strict=True):
             if segment.end_s > segment.start_s:  # nothing is said in no time
                 self._keep_language(hypothesis)
                 self._previous = (*self._previous, *segment.tokens)[-_MOST_PREVIOUS:]
-                self._say(segment.delayed(start_s), tuple(word.delayed(start_s) for word in words))
+                later = segment.delayed(start_s), tuple(word.delayed(start_s) for word in words)
+                said, spoken = with_true_edges(*later, self._spoken_until_s, usual_s)
+                self._spoken_until_s = said.end_s
+                self._say(said, spoken)
         if any(segment.temperature > _STEADY_TEMPERATURE for segment in segments):
             self._previous = ()
 

@@ -76,7 +76,7 @@ CORE = {
     "engine/log_mel.py", "engine/options.py", "engine/rules.py", "engine/search.py", "engine/segments.py",
     "engine/sequential.py", "engine/stability.py",
     "engine/tasks.py", "engine/timings.py",
-    "engine/transcriber.py", "engine/utterance.py",
+    "engine/transcriber.py", "engine/utterance.py", "engine/word_edges.py",
     "ui/server/protocols/deepgram.py", "ui/server/protocols/deepgram_audio.py",
     "ui/server/protocols/deepgram_configure.py",
     "ui/server/protocols/deepgram_query.py", "ui/server/protocols/reading.py", "ui/server/protocols/whisper_live.py",

@@ -73,6 +73,16 @@ def test_japanese_has_no_spaces_and_its_translation_has(task: str, text: str, tm
     assert ("japanese", text) == (read(path)["language"], read(path)["text"])
 
 
+def test_each_language_is_written_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    writer = VerboseJsonWriter(path, task="transcribe")
+    for sentence, language in (("一。", "ja"), ("二。", "ja"), ("One.", "en"), ("Two.", "en")):
+        writer.show(TimedEvent(0.0, Final(1, sentence, 0.0, 1.0, language)))
+    writer.close()
+
+    assert "一。二。 One. Two." == read(path)["text"]
+
+
 def test_is_whole_before_during_and_after(tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     writer = VerboseJsonWriter(path, task="transcribe")
