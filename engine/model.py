@@ -161,7 +161,7 @@ class WhisperModel:
         prefix: tuple[int, ...] = (),
         draft: tuple[int, ...] = (),
     ) -> Recognized:
-        """Decode one window of audio.
+        """Decode one window of audio: what the decoder says and nothing else, as other programs' windows.
 
         Args:
             audio: int16 (n_samples,); what is beyond the window is not heard.
@@ -170,7 +170,7 @@ class WhisperModel:
             prefix: ids the text must begin with.
             draft: a guess at the ids behind them.
         """
-        job = DecodeJob(0, audio, 0, True, options, prefix=prefix, draft=draft)
+        job = DecodeJob(0, audio, 0, False, options, prefix=prefix, draft=draft)
         return self._recognize([job], [n_audio_ctx or self.networks.dims.n_audio_ctx])[0]
 
     def encode(self, audios: Sequence[NDArray[np.int16]], contexts: Sequence[int]) -> EncodedAudio:
@@ -215,6 +215,7 @@ class WhisperModel:
             job.usual_language,
             job.wants_attention,
             len(job.lead_in.ids),
+            wants_all=job.is_final,
         )
 
     def _text_prefix(self, job: DecodeJob) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.alignment import POSITION_S, WordTiming, align_words, attended_positions
 from engine.config import has_spaces
 from engine.decoding import DecodedText, DecodingTask, Row, decode_greedily
+from engine.early_ends import MOST_TOKENS, may_be_early, with_rest
 from engine.encoded import EncodedAudio
 from engine.filters import BatchFilters, TokenFilters
 from engine.guards import compression_ratio
@@ -169,10 +170,22 @@ class Recognizer:
     def _first_try(self, encoded: EncodedAudio, batch: _Batch) -> list[DecodedText]:
         """All together where every one is greedy; one by one otherwise."""
         if all(window.options.beam_size == 1 and window.options.temperatures[0] == 0 for window in batch.windows):
-            return decode_greedily(self.networks.decoder(encoded, batch.filters), batch.tasks)
+            texts = decode_greedily(self.networks.decoder(encoded, batch.filters), batch.tasks)
+            return [self._to_the_end(encoded, batch, i, text) for i, text in enumerate(texts)]
         return [
             self._search(encoded, batch, i, window.options.temperatures[0]) for i, window in enumerate(batch.windows)
         ]
+
+    def _to_the_end(self, encoded: EncodedAudio, batch: _Batch, i: int, text: DecodedText) -> DecodedText:
+        """Look behind the end of ``text`` where the model doubts it."""
+        window, task = batch.windows[i], batch.tasks[i]
+        if not window.wants_all or window.options.timestamps or not may_be_early(text, window.n_positions):
+            return text
+        # What may not be first in a text may not be first in the rest: its end.
+        given = (*task.prompt, *task.prefix, *text.ids)
+        rest = replace(task, prompt=given, prefix=(), draft=(), max_tokens=min(MOST_TOKENS, task.max_tokens))
+        (more,) = decode_greedily(self.networks.decoder(encoded.window(i), batch.filters), [rest])
+        return with_rest(text, more, task.prefix)
 
     def _search(self, encoded: EncodedAudio, batch: _Batch, i: int, temperature: float) -> DecodedText:
         """Decode window ``i`` by itself."""

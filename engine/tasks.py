@@ -21,6 +21,7 @@ class Window:
         n_positions: how many of the encoder's positions hold audio.
         prefix: ids the text must begin with.
         n_lead_in: how many of those are of what was said before: words are told of what follows them.
+        wants_all: whether an end that the model doubts is to be looked behind.
         draft: a guess at the ids behind them.
         previous: ids of the text before, timestamps included.
         usual_language: what was spoken before; heard where it is not clear that it is another.
@@ -35,6 +36,7 @@ class Window:
     usual_language: str = ""
     wants_attention: bool = False
     n_lead_in: int = 0
+    wants_all: bool = False
 
 
 class TaskMaker:

@@ -71,7 +71,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
 
 CORE = {
     "stream/audio.py", "stream/gate.py", "stream/ring.py",
-    "engine/alignment.py", "engine/config.py", "engine/decoding.py", "engine/events.py", "engine/filters.py",
+    "engine/alignment.py", "engine/config.py", "engine/decoding.py", "engine/early_ends.py",
+    "engine/events.py", "engine/filters.py",
     "engine/guards.py", "engine/hotwords.py",
     "engine/log_mel.py", "engine/options.py", "engine/rules.py", "engine/search.py", "engine/segments.py",
     "engine/sequential.py", "engine/stability.py",
