@@ -213,6 +213,20 @@ def test_a_source_that_fails_is_told_behind_its_last_words() -> None:
         asyncio.run(talk())
 
 
+def test_a_fault_in_a_source_is_no_end_of_it() -> None:
+    async def at(n: int) -> None:
+        await asyncio.sleep(0)
+        if n == 20:
+            raise ZeroDivisionError
+
+    async def talk() -> None:
+        async with running_server() as running:
+            await shown(StagedSource(at), Remote(url=f"ws://{running.address}/stream"))
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(asyncio.wait_for(talk(), 10))
+
+
 @pytest.mark.parametrize(
     ("remote", "limits", "said"),
     [

@@ -230,5 +230,7 @@ async def remote_captions(
     finally:
         recording.cancel()
         await asyncio.wait({recording})
+    if not recording.cancelled():
+        recording.result()
     if recorder.failure is not None:
         raise recorder.failure
