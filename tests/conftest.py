@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import pty
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,6 +52,17 @@ def audio_folder() -> Path:
     if not (folder / "manifest.csv").is_file():
         pytest.skip(f"no real speech in {folder}; MAX_WHISPER_AUDIO names a folder that has it")
     return folder
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
+    """The two ends of a terminal, whose second is this program's stdin: what is written to the first is typed."""
+    typing, keys = pty.openpty()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: keys, isatty=lambda: True))
+    monkeypatch.setattr("ui.terminal.keyboard._is_ours", lambda: True)
+    yield typing, keys
+    for descriptor in (typing, keys):
+        os.close(descriptor)
 
 
 @pytest.fixture(scope="session")

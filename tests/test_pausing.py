@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
-import sys
 import termios
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,9 +13,9 @@ from fakes import ListSource
 
 from stream.audio import AudioChunk
 from stream.pausing import PausableSource
-from ui.commands import NO_KEYS, pause_keys
-from ui.terminal import keyboard
-from ui.terminal.keyboard import listened
+from ui.captions import UNATTENDED
+from ui.commands import attended
+from ui.terminal.keyboard import Keyboard
 
 
 def test_a_paused_source_says_silence_in_its_own_time() -> None:
@@ -37,30 +34,21 @@ def test_a_paused_source_says_silence_in_its_own_time() -> None:
     assert [0, 100, 200, 300] == [chunk.start_sample for chunk in heard]
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
-    """The two ends of a terminal, whose second is this program's stdin: what is written to the first is typed."""
-    typing, keys = pty.openpty()
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: keys, isatty=lambda: True))
-    monkeypatch.setattr(keyboard, "_is_ours", lambda: True)
-    yield typing, keys
-    for descriptor in (typing, keys):
-        os.close(descriptor)
-
-
 def test_a_key_does_what_it_stands_for_and_the_keyboard_is_given_back(terminal: tuple[int, int]) -> None:
     typing, keys = terminal
     before = termios.tcgetattr(keys)
+    keyboard = Keyboard()
     pressed: list[str] = []
 
     async def press() -> list[str]:
         is_done = asyncio.Event()
-        with listened({"p": lambda: pressed.append("p"), " ": is_done.set}):
+        with keyboard.listened({"p": lambda: pressed.append("p"), " ": is_done.set}):
             os.write(typing, b"xP\xff ")
             await is_done.wait()
             return pressed
 
     assert ["p"] == asyncio.run(asyncio.wait_for(press(), 10))
+    keyboard.give_back()
     assert before == termios.tcgetattr(keys)
 
 
@@ -69,7 +57,7 @@ def test_a_terminal_that_is_gone_ends_nothing(terminal: tuple[int, int], monkeyp
     monkeypatch.setattr(os, "read", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
 
     async def press() -> bool:
-        with listened({"p": lambda: None}):
+        with Keyboard().listened({"p": lambda: None}):
             os.write(typing, b"p\n")
             await asyncio.sleep(0.05)
             return True
@@ -78,4 +66,4 @@ def test_a_terminal_that_is_gone_ends_nothing(terminal: tuple[int, int], monkeyp
 
 
 def test_without_a_live_view_there_are_no_keys() -> None:
-    assert NO_KEYS == pause_keys(PausableSource(ListSource([])), SimpleNamespace(show=lambda timed: None))
+    assert UNATTENDED is attended(SimpleNamespace(show=lambda timed: None), PausableSource(ListSource([])))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,11 +16,9 @@ from engine.pipeline import transcribe
 from engine.service import SpeechModel
 from stream.source import AudioSource
 from ui.errors import OutputError, complain
-from ui.terminal.keyboard import listened
 
-Keys = Mapping[str, Callable[[], None]]
-"""What is done when a key is pressed, by its letter."""
-NO_KEYS: Keys = {}
+UNATTENDED: AbstractContextManager[None] = contextlib.nullcontext()
+"""For sinks that nobody types at."""
 
 
 class Sink(Protocol):
@@ -113,7 +111,7 @@ async def caption(
     model: SpeechModel,
     options: StreamingOptions,
     sinks: Sequence[Sink],
-    keys: Keys = NO_KEYS,
+    attended: AbstractContextManager[None] = UNATTENDED,
 ) -> Ending:
     """Show everything ``source`` says; return how it ended.
 
@@ -125,15 +123,17 @@ async def caption(
         OutputError: stdout cannot be written.
         asyncio.CancelledError: a second Ctrl-C.
     """
-    return await show_events(lambda stop: transcribe(source, model, options, stop=stop), sinks, keys)
+    return await show_events(lambda stop: transcribe(source, model, options, stop=stop), sinks, attended)
 
 
 async def show_events(
-    begin: Callable[[asyncio.Event], AsyncGenerator[TimedEvent]], sinks: Sequence[Sink], keys: Keys = NO_KEYS
+    begin: Callable[[asyncio.Event], AsyncGenerator[TimedEvent]],
+    sinks: Sequence[Sink],
+    attended: AbstractContextManager[None] = UNATTENDED,
 ) -> Ending:
     """Show all events that ``begin`` yields, given what ends its source once it is set; as ``caption``."""
     stop, has_lost = asyncio.Event(), False
-    with stop_on_signals(stop), listened(keys):
+    with stop_on_signals(stop), attended:
         async with aclosing(begin(stop)) as events:
             async for timed in events:
                 has_lost |= isinstance(timed.event, DecodeFailed) and timed.event.is_lost

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,7 +16,7 @@ from rich.text import Text
 from engine.options import FOR_LIVE, FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
-from ui.captions import NO_KEYS, Ending, Keys, Sink, Stdout, caption
+from ui.captions import UNATTENDED, Ending, Sink, Stdout, caption
 from ui.decoding_arguments import streaming_options
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, complain
 from ui.files import OutputFiles, open_files, tell_where
@@ -25,7 +25,7 @@ from ui.formats.text import printable
 from ui.imports import quiet_imports
 from ui.loading import load_with_progress
 from ui.paths import new_transcript_path
-from ui.terminal.keyboard import silent_keyboard
+from ui.terminal.keyboard import NO_KEYS, Keys
 from ui.terminal.live import LiveView
 from ui.terminal.plain import PlainView
 from ui.terminal.state import TranscriptState
@@ -189,7 +189,7 @@ def _caption(
 
     def run() -> Ending:
         with open_view(state, arguments) as view:
-            return asyncio.run(caption(source, model, options, [view, *files], pause_keys(pausable, view)))
+            return asyncio.run(caption(source, model, options, [view, *files], attended(view, pausable)))
 
     # Ctrl-C is how a microphone ends.
     return exit_code(run, is_ended_by_user=arguments.command == "mic")
@@ -209,9 +209,13 @@ def exit_code(run: Callable[[], Ending], *, is_ended_by_user: bool) -> int:
     return EXIT_FAILED if ending.has_lost else EXIT_OK
 
 
-def pause_keys(source: PausableSource | None, view: Sink) -> Keys:
-    """Return the keys that pause ``source``, where there is a view that shows it."""
-    if source is None or not isinstance(view, LiveView):
+def attended(view: Sink, source: PausableSource | None) -> AbstractContextManager[None]:
+    """Return what is to run while events are shown: where ``view`` is live, keys pause ``source``, and Ctrl-Z stops."""
+    return view.attended(_pause_keys(source, view)) if isinstance(view, LiveView) else UNATTENDED
+
+
+def _pause_keys(source: PausableSource | None, view: LiveView) -> Keys:
+    if source is None:
         return NO_KEYS
 
     def toggle() -> None:
@@ -228,7 +232,7 @@ def open_view(state: TranscriptState, arguments: argparse.Namespace) -> Iterator
     if arguments.events == "-":
         yield Stdout(EventLineWriter(sys.stdout))
     elif _is_live(console, arguments):
-        with silent_keyboard(), LiveView(console, state) as view:
+        with LiveView(console, state) as view:
             yield view
     else:
         yield Stdout(PlainView(sys.stdout, sys.stderr))

@@ -14,7 +14,7 @@ from engine.events import TimedEvent
 from stream.pausing import PausableSource
 from stream.source import AudioSource, SourceError
 from ui.captions import Ending, show_events
-from ui.commands import can_be_read, exit_code, open_view, pause_keys
+from ui.commands import attended, can_be_read, exit_code, open_view
 from ui.decoding_arguments import asked_text
 from ui.errors import EXIT_FAILED, complain
 from ui.files import OutputFiles, open_files
@@ -50,7 +50,7 @@ def _run(source: AudioSource, remote: Remote, arguments: argparse.Namespace, fil
     server, duration_s = urlsplit(remote.url).netloc, getattr(source, "duration_s", None)
     state = TranscriptState(server, "max-whisper", duration_s, can_pause=pausable is not None)
     with open_view(state, arguments) as view:
-        return asyncio.run(show_events(begin, [view, *files.sinks], pause_keys(pausable, view)))
+        return asyncio.run(show_events(begin, [view, *files.sinks], attended(view, pausable)))
 
 
 def _source(arguments: argparse.Namespace) -> AudioSource:

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from engine.progress import LoadProgress, OnProgress
+from ui.terminal.job_control import noted_signals, obey
 from ui.terminal.keyboard import silent_keyboard
 
 _ONCE = "This happens once on this machine; later starts take a moment."
@@ -113,10 +114,17 @@ class _Display:
         self._begun = begun_s, progress
 
     def wait(self, thread: threading.Thread) -> None:
-        with silent_keyboard(), Live(console=self._console, auto_refresh=False, transient=True) as live:
-            while thread.is_alive():
-                live.update(self._drawing(), refresh=True)
-                thread.join(_REDRAW_S)
+        while thread.is_alive():
+            with (
+                noted_signals() as signals,
+                silent_keyboard(),
+                Live(console=self._console, auto_refresh=False, transient=True) as live,
+            ):
+                while thread.is_alive() and not signals:
+                    live.update(self._drawing(), refresh=True)
+                    thread.join(_REDRAW_S)
+            for number in signals:
+                obey(number)
 
     def _drawing(self) -> Text:
         if self._begun is None:

@@ -14,7 +14,7 @@ from fakes_server import running_server, until
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.events import AudioDropped, Event, Final
+from engine.events import AudioDropped, Discarded, Event, Final, SpeechStarted
 from stream.audio import AudioChunk
 from stream.source import SourceError
 from ui.remote.client import Remote, RemoteError, remote_captions
@@ -95,11 +95,15 @@ async def wire() -> AsyncIterator[Wire]:
 async def shown(
     source: StagedSource | ListSource, remote: Remote, said: list[str] | None = None, *, can_wait: bool = False
 ) -> list[Event]:
-    """All events of a run."""
+    """All events of a run, in whose course time never went back, and every utterance that began was ended."""
     tell = [].append if said is None else said.append
     events = remote_captions(source, remote, asyncio.Event(), tell, can_wait=can_wait)
     async with contextlib.aclosing(events):
-        return [timed.event async for timed in events]
+        timed = [one async for one in events]
+    assert timed == sorted(timed, key=lambda one: one.t_s)
+    started = [one.event.utterance_id for one in timed if isinstance(one.event, SpeechStarted)]
+    assert started == [one.event.utterance_id for one in timed if isinstance(one.event, Final | Discarded)]
+    return [one.event for one in timed]
 
 
 def finals(events: Sequence[Event]) -> list[str]:
@@ -211,6 +215,20 @@ def test_a_source_that_fails_is_told_behind_its_last_words() -> None:
 
     with pytest.raises(SourceError, match="the microphone went away"):
         asyncio.run(talk())
+
+
+def test_a_fault_in_a_source_is_no_end_of_it() -> None:
+    async def at(n: int) -> None:
+        await asyncio.sleep(0)
+        if n == 20:
+            raise ZeroDivisionError
+
+    async def talk() -> None:
+        async with running_server() as running:
+            await shown(StagedSource(at), Remote(url=f"ws://{running.address}/stream"))
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(asyncio.wait_for(talk(), 10))
 
 
 @pytest.mark.parametrize(

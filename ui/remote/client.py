@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
-from engine.events import TimedEvent
+from engine.events import Discarded, Event, TimedEvent
 from stream.audio import seconds
 from stream.source import AudioSource
 from ui.remote.messages import BadMessageError, Fields, read_message
@@ -88,9 +88,9 @@ class RemoteCaptions:
         while not self._is_over:
             try:
                 async with aclosing(self._converse()) as events:
-                    async for timed in events:
+                    async for event in events:
                         wait_s, away_since = _FIRST_WAIT_S, None
-                        yield timed
+                        yield TimedEvent(self._recorder.elapsed_s, event)
             except _CutOffError as error:
                 away_since = self._told_away_since(error, away_since, loop.time())
                 await asyncio.sleep(error.retry_s or wait_s)
@@ -105,17 +105,18 @@ class RemoteCaptions:
             raise RemoteError(f"the server did not come back: the last {lost_s:.1f} s are not transcribed")
         return since
 
-    async def _converse(self) -> AsyncGenerator[TimedEvent]:
+    async def _converse(self) -> AsyncGenerator[Event]:
         """Yield the events of one connection; it ends with the stream, or raises ``_CutOffError``."""
         async with await self._connected() as socket:
             self._was_reached = True
             try:
-                await self._begin(socket)
+                for lost in await self._begin(socket):
+                    yield lost
                 sending = asyncio.create_task(self._send(socket))
                 try:
                     async for message in socket:
-                        if (timed := self._received(read_message(message))) is not None:
-                            yield timed
+                        if (event := self._received(read_message(message))) is not None:
+                            yield event
                 finally:
                     sending.cancel()
                     await asyncio.wait({sending})
@@ -156,27 +157,28 @@ class RemoteCaptions:
             raise _CutOffError(reason)
         raise RemoteError(reason)
 
-    async def _begin(self, socket: ClientConnection) -> None:
+    async def _begin(self, socket: ClientConnection) -> Sequence[Discarded]:
+        """Begin a session, or go on with it; return what became of utterances whose session was lost."""
         hello = read_message(await socket.recv())
         if hello["kind"] == "error":
             self._explain(hello)
         elif hello["kind"] != "session":
             raise BadMessageError("the server does not speak max-whisper's protocol: check the address")
-        self._place.begin(hello)
         if self._was_served:
             self._tell("connected again")
         if self._remote.asked and not hello["resumed"]:
             await socket.send(json.dumps({"kind": "configure", **self._remote.asked}))
         self._was_served = True
+        return self._place.begin(hello)
 
-    def _received(self, fields: Fields) -> TimedEvent | None:
+    def _received(self, fields: Fields) -> Event | None:
         if fields["kind"] == "error":
             self._explain(fields)
         self._is_over = fields["kind"] == "end"
-        timed = self._place.axis.event(fields)
-        self._place.note(fields, timed)
+        event = self._place.axis.event(fields)
+        self._place.note(fields, event)
         self._recorder.release(self._place.settled_sample)
-        return timed
+        return event
 
     def _explain(self, error: Fields) -> NoReturn:
         code, message = error.get("code"), str(error.get("message"))
@@ -230,5 +232,7 @@ async def remote_captions(
     finally:
         recording.cancel()
         await asyncio.wait({recording})
+    if not recording.cancelled():
+        recording.result()
     if recorder.failure is not None:
         raise recorder.failure

@@ -19,7 +19,6 @@ from engine.events import (
     SpeechStarted,
     SpeechStopped,
     Status,
-    TimedEvent,
 )
 from engine.segments import Segment
 
@@ -57,7 +56,7 @@ class Axis:
     start_s: float = 0.0
     utterances: int = 0
 
-    def event(self, fields: Fields) -> TimedEvent | None:
+    def event(self, fields: Fields) -> Event | None:
         """Return the event that a message tells of; None where it tells of none.
 
         Raises:
@@ -67,7 +66,7 @@ class Axis:
         if make is None:
             return None
         try:
-            return TimedEvent(self.start_s + float(fields["t"]), make(self, fields))
+            return make(self, fields)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadMessageError(f"the server sent a {fields['kind']!r} that makes no sense: {error}") from error
 

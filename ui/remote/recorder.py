@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from stream.audio import AudioChunk, n_samples
+from stream.audio import AudioChunk, n_samples, seconds
 from stream.source import AudioSource, SourceError
 from ui.remote.recording import Recording
 
@@ -36,8 +36,14 @@ class Recorder:
         self._source = source
         self._stop = stop
         self._can_wait = can_wait
+        self._began_at: float | None = None
         self._news = asyncio.Event()
         self._room = asyncio.Event()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds on the wall clock since the first sample entered."""
+        return 0.0 if self._began_at is None else asyncio.get_running_loop().time() - self._began_at
 
     async def run(self) -> None:
         """Record until the source ends, fails or is stopped."""
@@ -76,6 +82,8 @@ class Recorder:
             await chunks.aclose()
 
     async def _keep(self, chunk: AudioChunk) -> None:
+        if self._began_at is None:
+            self._began_at = asyncio.get_running_loop().time() - seconds(len(chunk.samples))
         self.recording.append(chunk)
         self._news.set()
         while self._can_wait and self.recording.end_sample - self.recording.start_sample > n_samples(_AHEAD_S):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping
@@ -13,58 +12,71 @@ from collections.abc import Callable, Iterator, Mapping
 _LOCAL_FLAGS = 3
 """Where ``termios.tcgetattr`` keeps them."""
 
+Keys = Mapping[str, Callable[[], None]]
+"""What is done when a key is pressed, by its letter."""
+NO_KEYS: Keys = {}
+
+
+class Keyboard:
+    """That of the terminal, where stdin is it; elsewhere nothing is done."""
+
+    def __init__(self) -> None:
+        """It will be given back as it is now."""
+        self._descriptor = sys.stdin.fileno() if _is_ours() else None
+        self._found = [] if self._descriptor is None else termios.tcgetattr(self._descriptor)
+        self._off = termios.ECHO
+
+    def take(self) -> None:
+        """Keep what is typed, Ctrl-C's ^C too, from being echoed into the live lines."""
+        self._set(termios.TCSADRAIN, self._off)
+
+    def give_back(self) -> None:
+        """Set it as it was; what was typed is thrown away."""
+        self._set(termios.TCSAFLUSH, 0)
+
+    @contextlib.contextmanager
+    def listened(self, keys: Keys) -> Iterator[None]:
+        """Do what each key stands for when it is pressed, as long as the block runs, within a running event loop."""
+        if not keys or self._descriptor is None:
+            yield
+            return
+        loop, descriptor = asyncio.get_running_loop(), self._descriptor
+
+        def read() -> None:
+            try:
+                pressed = os.read(descriptor, 64)
+            except OSError:  # the terminal is gone
+                pressed = b""
+            if not pressed:
+                loop.remove_reader(descriptor)
+            for key in pressed.decode(errors="ignore"):
+                keys.get(key.lower(), _do_nothing)()
+
+        self._off = termios.ECHO | termios.ICANON
+        self.take()
+        loop.add_reader(descriptor, read)
+        try:
+            yield
+        finally:
+            loop.remove_reader(descriptor)
+
+    def _set(self, when: int, off: int) -> None:
+        if self._descriptor is not None:
+            attributes = list(self._found)
+            attributes[_LOCAL_FLAGS] &= ~off
+            with contextlib.suppress(termios.error):  # the terminal is gone
+                termios.tcsetattr(self._descriptor, when, attributes)
+
 
 @contextlib.contextmanager
 def silent_keyboard() -> Iterator[None]:
-    """Keep what is typed, Ctrl-C's ^C too, from being echoed into the live lines; what was typed is thrown away."""
-    if not _is_ours():
-        yield
-        return
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    silent = termios.tcgetattr(descriptor)
-    silent[_LOCAL_FLAGS] &= ~termios.ECHO
-    termios.tcsetattr(descriptor, termios.TCSADRAIN, silent)
+    """Let nothing be echoed as long as the block runs."""
+    keyboard = Keyboard()
+    keyboard.take()
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
-
-
-@contextlib.contextmanager
-def listened(keys: Mapping[str, Callable[[], None]]) -> Iterator[None]:
-    """Do what each key stands for when it is pressed, as long as the block runs, within a running event loop."""
-    if not keys or not _is_ours():
-        yield
-        return
-    loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    each = termios.tcgetattr(descriptor)
-    each[_LOCAL_FLAGS] &= ~(termios.ECHO | termios.ICANON)
-
-    def take_keyboard() -> None:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, each)
-
-    def read() -> None:
-        try:
-            pressed = os.read(descriptor, 64)
-        except OSError:  # the terminal is gone
-            pressed = b""
-        if not pressed:
-            loop.remove_reader(descriptor)
-        for key in pressed.decode(errors="ignore"):
-            keys.get(key.lower(), _do_nothing)()
-
-    take_keyboard()
-    loop.add_reader(descriptor, read)
-    loop.add_signal_handler(signal.SIGCONT, take_keyboard)  # a shell that had it meanwhile set it its own way
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGCONT)
-        loop.remove_reader(descriptor)
-        with contextlib.suppress(termios.error):
-            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        keyboard.give_back()
 
 
 def _do_nothing() -> None: ...

@@ -1,4 +1,4 @@
-"""The live view: owns the screen while captions run.
+"""The live view: owns the terminal while captions run.
 
 Finals are printed above as real scrollback; Rich redraws only the few lines below them.
 """
@@ -6,8 +6,9 @@ Finals are printed above as real scrollback; Rich redraws only the few lines bel
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self
@@ -20,6 +21,8 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from engine.events import TimedEvent
+from ui.terminal.job_control import job_control
+from ui.terminal.keyboard import Keyboard, Keys
 from ui.terminal.render import partial_lines, render, transcript_line
 from ui.terminal.state import TranscriptState, apply
 
@@ -53,27 +56,29 @@ class LiveView:
         self._state = state
         self._clock = clock
         self._call_later = call_later
+        self._keyboard = Keyboard()
         self._pending: Timer | None = None
         self._drawn_at = -_FRAME_S
         self._drawn = Text()
         self._drawn_width = console.width
-        # No refresh thread: the events set the pace.  "crop" because render() never draws more than fits.
-        self._live = Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
+        self._live = self._new_live()
 
     def __enter__(self) -> Self:
-        self._live.start()
-        self._draw()
+        self._take()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._forget_pending()
-        with self._console:
-            self._follow_resize()
-            self._live.stop()
+        self._give_back()
         if self._state.partial is not None:  # what was read must not vanish
             self._console.print(Text("\n").join(partial_lines(self._state.partial, self._console.width)))
+
+    @contextlib.contextmanager
+    def attended(self, keys: Keys) -> Iterator[None]:
+        """Heed ``keys``, and what stops or ends the program, as long as the block runs, within a running event loop."""
+        with self._keyboard.listened(keys), job_control(self._give_back, self._take):
+            yield
 
     def show(self, timed: TimedEvent) -> None:
         """Show one event: a final at once, everything else at most twelve times a second, and the last of it always."""
@@ -94,6 +99,29 @@ class LiveView:
         """Show whether nobody listens for now."""
         self._state = replace(self._state, is_paused=is_paused)
         self._draw()
+
+    def _take(self) -> None:
+        """Own the terminal, and draw below what stands there; nothing new where that is so already."""
+        self._keyboard.take()
+        if not self._live.is_started:
+            self._live.start()
+            self._drawn, self._drawn_width = Text(), self._console.width
+            self._draw()
+
+    def _give_back(self) -> None:
+        """Leave the terminal as it was found, and nothing drawn on it."""
+        self._forget_pending()
+        try:
+            with self._console:
+                self._follow_resize()
+                self._live.stop()
+        finally:
+            self._live = self._new_live()
+            self._keyboard.give_back()
+
+    def _new_live(self) -> Live:
+        # No refresh thread: the events set the pace.  "crop" because render() never draws more than fits.
+        return Live(console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop")
 
     def _draw(self) -> None:
         self._forget_pending()
