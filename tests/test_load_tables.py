@@ -15,7 +15,7 @@ from ui.scoring.scores import Score
 def run_of(n_streams: int, shown_s: float, final_s: float, refusal: str = "") -> LoadRun:
     score = Score(
         audio_s=60.0, n_words=100, n_final_errors=5, n_timed=50, shown_s=(shown_s,) * 40, settled_s=(shown_s,) * 40,
-        final_s=(final_s,) * 10,
+        stays_s=(2 * shown_s,) * 40, final_s=(final_s,) * 10,
     )  # fmt: skip
     streams = (Heard(refusal=refusal),) + (Heard(late_s=0.25),) * (n_streams - 1)
     return LoadRun(program="a", streams=streams, score=score, audio_s=60.0, cpu_s=30.0, peak_mib=100.0)
@@ -44,6 +44,8 @@ def test_the_table_and_the_picture() -> None:
 
     table = table_of(runs, 0.5)
     cells = list(zip(*(column.cells for column in table.columns), strict=True))
-    assert ("a", "1", "0", "5.00", "80.0", "0.50", "0.50", "0.50", "1.00", "1.00", "0.500", "100") == cells[0][:12]
+    assert ("a", "1", "0", "5.00", "80.0", "0.50", "0.50", "0.50", "1.00", "1.00", "1.00", "0.500", "100") == cells[0][
+        :13
+    ]
     assert ["yes", "no", "no"] == [row[-1] for row in cells]
     assert ET.fromstring(plot_of(runs, 0.5)).tag.endswith("svg")

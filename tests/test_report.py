@@ -54,7 +54,7 @@ def test_a_word_is_settled_when_it_is_stable_or_final() -> None:
 
 def test_a_word_that_was_never_shown_has_no_delay() -> None:
     run = timed((3.0, Final(1, "well a cat sat", 0.0, 2.0)))
-    assert word_delays(SCRIPT, trace_of(run)) == Delays((2.5, 1.75, 1.25), (2.5, 1.75, 1.25), (1.25,))
+    assert word_delays(SCRIPT, trace_of(run)) == Delays(*[(2.5, 1.75, 1.25)] * 3, (1.25,))
 
 
 def test_a_word_is_not_mistaken_for_the_same_word_elsewhere() -> None:

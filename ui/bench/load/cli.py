@@ -15,7 +15,8 @@ what is measured, by the code of bench streaming, of all streams together:
   errors         word error rate of finals, after Whisper's normaliser
   of words       words that were shown at all, of those whose time is known: the delays are theirs
   shown          from the end of a word in the audio to its first appearance
-  settled        to that in stable or final text
+  settled        to that in text that the program says is stable, or closes
+  stays          to the moment from which on it stands there to the end, whatever the program says
   final          from the end of the last word of an utterance to its final
   CPU s per s    processor seconds of the server, for each second of audio; of a peer, of its clients too
   sent late      the most that a client was behind with its sound: where this is much, they were the bottleneck

@@ -38,8 +38,8 @@ def table_of(runs: Sequence[LoadRun], hangover_s: float) -> Table:
     table = Table(title=title, title_justify="left", box=None)
     table.add_column("program")
     for heading in (
-        "streams", "refused", "errors", "of words, %", "shown p50", "shown p95", "settled p95", "final p50",
-        "final p95", "CPU s per s", "peak MiB", "sent late", "holds",
+        "streams", "refused", "errors", "of words, %", "shown p50", "shown p95", "settled p95", "stays p95",
+        "final p50", "final p95", "CPU s per s", "peak MiB", "sent late", "holds",
     ):  # fmt: skip
         table.add_column(heading, justify="right")
     for run in runs:
@@ -69,10 +69,11 @@ def _panel(title: str, name: str, runs: Sequence[LoadRun]) -> Panel:
 def _heard(run: LoadRun) -> list[str]:
     score = run.score
     if score is None:
-        return [_NONE] * 7
+        return [_NONE] * 8
     errors = 100 * score.n_final_errors / score.n_words if score.n_words else None
     covered = 100 * len(score.shown_s) / score.n_timed if score.n_timed else None
-    delays = [(score.shown_s, 50), (score.shown_s, 95), (score.settled_s, 95), (score.final_s, 50), (score.final_s, 95)]
+    words = [(score.shown_s, 50), (score.shown_s, 95), (score.settled_s, 95), (score.stays_s, 95)]
+    delays = [*words, (score.final_s, 50), (score.final_s, 95)]
     return [_number(errors, 2), _number(covered, 1), *(_number(late(values, percent), 2) for values, percent in delays)]
 
 

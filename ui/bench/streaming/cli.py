@@ -17,9 +17,14 @@ _FIGURES = """\
 what is measured, of every program by the same code from what a reader saw:
   finals, stable, first shown   word error rate, after Whisper's normaliser, of the last text; of what each place held
                                 when it was first stable; of what it held first, a loop that vanished with all its words
-  delays                        from the end of a word in the audio to its first appearance, and to that in stable or
-                                final text (settled); of finals, from the end of the last word.  There is none of words
-                                that are never shown, or written otherwise (25): "of words" says of how many there is
+  shown                         from the end of a word in the audio to its first appearance
+  settled                       to that in text that the program says is stable, or closes: where it calls nothing
+                                stable, that is when it closes the text
+  stays                         to the moment from which on the word stands there to the end, neither changed nor taken
+                                away, whatever the program says: every program is held to it alike
+  of words                      how many words were shown: the delays are theirs; there is none of words that are never
+                                shown, or written otherwise (25), and no "stays" of words that the last text lacks
+  final                         from the end of its last word to the final
   changed                       words that were shown and later changed or taken away; case and punctuation are none
   stable changed by finals      the same of words that were stable when the final came
   stable completed before       stable words that grew before the final, as "turn" to "turnips"

@@ -24,7 +24,8 @@ def tables_of(runs: Runs) -> Iterator[Table]:
     spoken = [run for run in runs if run.score.n_words]
     silent = [run for run in runs if not run.score.n_words]
     yield _table("Words: errors in %", spoken, _WORDS)
-    yield _table("Delays: seconds after the end of the word, of finals after that of the last word", spoken, _DELAYS)
+    yield _table("Delays: seconds after the end of the word", spoken, _DELAYS)
+    yield _table("Finals: seconds after the end of their last word", spoken, _FINALS)
     yield _table("Steadiness, for each 100 words of the last text", spoken, _STEADINESS)
     yield _table("Cost", runs, _COST)
     if silent:
@@ -126,6 +127,9 @@ _DELAYS: list[Column] = [
     ("of words, %", _covered),
     *_lates("shown", "shown_s"),
     *_lates("settled", "settled_s"),
+    *_lates("stays", "stays_s"),
+]
+_FINALS: list[Column] = [
     *_lates("final", "final_s"),
     ("p50 – hangover", _after_hangover),
 ]
