@@ -1,6 +1,7 @@
 """What the demo measures, on events made by hand."""
 
 import io
+import math
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 
 from engine.events import Event, Final, Partial, SpeechStarted, Status, TimedEvent
 from ui.report import final_text, print_rows, report_rows
-from ui.scoring.delays import Delays, percentile, word_delays
+from ui.scoring.delays import Delays, percentile, percentile_of_all, word_delays
 from ui.scoring.event_traces import trace_of
 from ui.scoring.scripts import Script, ScriptWord, read_script
 from ui.scoring.words import word_errors
@@ -75,6 +76,18 @@ def test_finals_are_joined() -> None:
 @pytest.mark.parametrize(("percent", "expected"), [(50, 2.0), (95, 3.8), (5, 0.2)])
 def test_percentiles_are_interpolated(percent: int, expected: float) -> None:
     assert percentile([4.0, 0.0, 1.0, 2.0, 3.0], percent) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("n_all", "percent", "expected"),
+    [(5, 95, 3.8), (5, 50, 2.0), (5, 100, 4.0), (6, 80, 4.0), (6, 90, math.inf), (20, 95, math.inf), (9, 50, 4.0)],
+)
+def test_what_never_came_is_later_than_all(n_all: int, percent: int, expected: float) -> None:
+    assert percentile_of_all([4.0, 0.0, 1.0, 2.0, 3.0], n_all, percent) == pytest.approx(expected)
+
+
+def test_where_nothing_came_all_is_late() -> None:
+    assert math.inf == percentile_of_all([], 1, 95)
 
 
 def test_the_rows_of_a_paced_run() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,15 @@ def word_delays(script: Script, trace: Sequence[View]) -> Delays:
 def percentile(values: Sequence[float], percent: int) -> float:
     """Return a percentile of ``values``, at least two of them, by linear interpolation."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def percentile_of_all(values: Sequence[float], n_all: int, percent: int) -> float:
+    """Return a percentile of ``n_all`` delays, at least one; those that are not in ``values`` never end: inf."""
+    whole, rest = divmod((n_all - 1) * percent, 100)
+    ordered = sorted(values)
+    if whole + bool(rest) >= len(ordered):
+        return math.inf
+    return ordered[whole] + (rest and (ordered[whole + 1] - ordered[whole]) * rest / 100)
 
 
 def _matching_words(script: Script, piece: Piece, t_s: float, text: str) -> list[int]:
