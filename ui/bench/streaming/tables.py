@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from operator import add
@@ -9,7 +10,7 @@ from operator import add
 from rich.table import Table
 
 from ui.bench.streaming.measure import StreamRun
-from ui.scoring.delays import percentile
+from ui.scoring.delays import percentile, percentile_of_all
 from ui.scoring.scores import Score
 
 TOGETHER = "together"
@@ -69,6 +70,12 @@ def _covered(runs: Runs) -> str:
     return f"{100 * len(score.shown_s) / score.n_timed:.1f}" if score.n_timed else _NONE
 
 
+def _late_of_all(runs: Runs) -> str:
+    score = total(runs)
+    late_s = percentile_of_all(score.shown_s, score.n_timed, 95) if score.n_timed else math.inf
+    return f"{late_s:.2f}" if late_s < math.inf else _NONE
+
+
 def _count(name: str) -> Callable[[Runs], str]:
     return lambda runs: str(getattr(total(runs), name))
 
@@ -126,6 +133,7 @@ _WORDS: list[Column] = [
 _DELAYS: list[Column] = [
     ("of words, %", _covered),
     *_lates("shown", "shown_s"),
+    ("p95 of all", _late_of_all),
     *_lates("settled", "settled_s"),
     *_lates("stays", "stays_s"),
 ]
