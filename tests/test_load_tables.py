@@ -48,14 +48,15 @@ def test_a_server_holds_what_it_hears_in_time(run: LoadRun, is_held: bool) -> No
 def test_the_table_and_the_picture() -> None:
     runs = [
         run_of(1, 0.5, 1.0, n_never=2),
-        run_of(2, 4.0, 5.0, n_never=10),
+        run_of(2, 4.0, 5.0, n_never=10, n_finals=20),
         LoadRun(program="b", streams=(Heard(refusal="x"),), score=None, audio_s=1.0),
     ]
 
     table = table_of(runs, 0.5)
     cells = list(zip(*(column.cells for column in table.columns), strict=True))
-    heard = ("96.0", "0.50", "0.50", "0.50", "0.50", "1.00", "1.00", "1.00")
-    assert ("a", "1", "0", "5.00", *heard, "0.500", "100") == cells[0][:14]
+    heard = ("96.0", "0.50", "0.50", "0.50", "0.50", "1.00")
+    assert ("a", "1", "0", "5.00", *heard, "10", "1.00", "–", "0.500", "100") == cells[0][:15]
     assert ("80.0", "4.00", "4.00", "–") == cells[1][4:8]
+    assert ("20", "5.00", "5.00") == cells[1][10:13]
     assert ["yes", "no", "no"] == [row[-1] for row in cells]
     assert ET.fromstring(plot_of(runs, 0.5)).tag.endswith("svg")

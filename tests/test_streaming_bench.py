@@ -134,7 +134,7 @@ def test_tables_hold_what_was_measured() -> None:
     assert ["ours", "virtual", "talks", "4", "25.00", "25.00", "50.00", "0.00", "0"] == lines["Words"]
     shown, settled = ["75.0", "0.50", "0.50", "0.50", "–"], ["0.75", "0.75", "0.75"]
     assert ["ours", "virtual", "talks", *shown, *settled, *["0.50"] * 3] == lines["Delays"]
-    assert ["ours", "virtual", "talks", "0.25", "0.25", "0.25", "+0.00"] == lines["Finals"]
+    assert ["ours", "virtual", "talks", "2", "0.25", "–", "–", "+0.00"] == lines["Finals"]
     assert ["ours", "virtual", "talks", "25.00", "0.00", "0", "0"] == lines["Steadiness"]
     assert ["ours", "virtual", "talks", "0.500", "0.750", "0.50", "200", "4", "finals"] == lines["Cost"]
 
@@ -143,6 +143,13 @@ def test_words_that_were_never_shown_are_later_than_all() -> None:
     runs = [run_of({}, SCRIPT, "good morning")] * 19 + [run_of({}, SCRIPT, "good")]
 
     assert ["97.5", "0.50", "0.50", "0.50", "0.50"] == table_lines(runs)["Delays"][3:8]
+
+
+@pytest.mark.parametrize(("n_finals", "n_told"), [(1, 0), (19, 1), (20, 2), (99, 2), (100, 3)])
+def test_a_few_finals_have_no_late_ones(n_finals: int, n_told: int) -> None:
+    cells = table_lines([run_of({}, SCRIPT, "good morning")] * n_finals)["Finals"][3:7]
+
+    assert [str(n_finals), *["0.00"] * n_told, *["–"] * (3 - n_told)] == cells
 
 
 def test_silence_has_a_table_of_its_own() -> None:

@@ -59,6 +59,11 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
+def least_for(percent: int) -> int:
+    """Return how many of a few values there must be for a percentile of them: one at least lies beyond it."""
+    return max(2, math.ceil(100 / (100 - percent)))
+
+
 def percentile_of_all(values: Sequence[float], n_all: int, percent: int) -> float:
     """Return a percentile of ``n_all`` delays, at least one; those that are not in ``values`` never end: inf."""
     whole, rest = divmod((n_all - 1) * percent, 100)

@@ -19,7 +19,7 @@ what is measured, by the code of bench streaming, of all streams together:
                  figure would be one of these
   settled        to that in text that the program says is stable, or closes
   stays          to the moment from which on it stands there to the end, whatever the program says
-  final          from the end of the last word of an utterance to its final
+  final          from the end of the last word of an utterance to its final; p95 of 20 finals or more
   CPU s per s    processor seconds of the server, for each second of audio; of a peer, of its clients too
   sent late      the most that a client was behind with its sound: where this is much, they were the bottleneck
   holds          every stream was taken, 95 % of all words were shown within 3 s (never is later), there were finals,

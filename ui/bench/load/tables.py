@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ui.bench.charts import Panel, Point, Series, picture
 from ui.bench.load.measure import LoadRun
-from ui.scoring.delays import percentile, percentile_of_all
+from ui.scoring.delays import least_for, percentile, percentile_of_all
 
 SHOWN_LIMIT_S = 3.0
 """A server holds so many streams while 95 % of all words are shown within this after they were said, …"""
@@ -28,9 +28,9 @@ def holds(run: LoadRun, hangover_s: float) -> bool:
     return shown_s <= SHOWN_LIMIT_S and final_s <= hangover_s + FINAL_LIMIT_S
 
 
-def late(values: Sequence[float], percent: int) -> float | None:
-    """Return a percentile of delays; None of fewer than two."""
-    return percentile(values, percent) if len(values) > 1 else None
+def late(values: Sequence[float], percent: int, n_least: int = 2) -> float | None:
+    """Return a percentile of delays; None of fewer than ``n_least``."""
+    return percentile(values, percent) if len(values) >= n_least else None
 
 
 def table_of(runs: Sequence[LoadRun], hangover_s: float) -> Table:
@@ -42,7 +42,7 @@ def table_of(runs: Sequence[LoadRun], hangover_s: float) -> Table:
     table.add_column("program")
     for heading in (
         "streams", "refused", "errors", "of words, %", "shown p50", "shown p95", "p95 of all", "settled p95",
-        "stays p95", "final p50", "final p95", "CPU s per s", "peak MiB", "sent late", "holds",
+        "stays p95", "finals, n", "final p50", "final p95", "CPU s per s", "peak MiB", "sent late", "holds",
     ):  # fmt: skip
         table.add_column(heading, justify="right")
     for run in runs:
@@ -64,7 +64,7 @@ def _panel(title: str, name: str, runs: Sequence[LoadRun]) -> Panel:
     series = []
     for program in dict.fromkeys(run.program for run in runs):
         own = [run for run in runs if run.program == program and run.score is not None]
-        at = [(len(run.streams), late(getattr(run.score, name), 95)) for run in own]
+        at = [(len(run.streams), late(getattr(run.score, name), 95, least_for(95))) for run in own]
         points = [Point(n_streams, max(0.0, late_s)) for n_streams, late_s in at if late_s is not None]
         series.append(Series(name=program, points=points, is_line=True))
     return Panel(title=f"{title}, p95", x_title="streams at once", y_title="seconds after the word", series=series)
@@ -73,13 +73,15 @@ def _panel(title: str, name: str, runs: Sequence[LoadRun]) -> Panel:
 def _heard(run: LoadRun) -> list[str]:
     score = run.score
     if score is None:
-        return [_NONE] * 9
+        return [_NONE] * 10
     errors = 100 * score.n_final_errors / score.n_words if score.n_words else None
     covered = 100 * len(score.shown_s) / score.n_timed if score.n_timed else None
     of_all = percentile_of_all(score.shown_s, score.n_timed, 95) if score.n_timed else math.inf
     shown = [late(score.shown_s, 50), late(score.shown_s, 95), of_all if of_all < math.inf else None]
-    rest = [late(score.settled_s, 95), late(score.stays_s, 95), late(score.final_s, 50), late(score.final_s, 95)]
-    return [_number(errors, 2), _number(covered, 1), *(_number(late_s, 2) for late_s in (*shown, *rest))]
+    words = [*shown, late(score.settled_s, 95), late(score.stays_s, 95)]
+    finals = [late(score.final_s, percent, least_for(percent)) for percent in (50, 95)]
+    told = [_number(late_s, 2) for late_s in words], [_number(late_s, 2) for late_s in finals]
+    return [_number(errors, 2), _number(covered, 1), *told[0], str(len(score.final_s)), *told[1]]
 
 
 def _number(value: float | None, n_digits: int) -> str:

@@ -25,7 +25,7 @@ what is measured, of every program by the same code from what a reader saw:
   of words                      how many words were shown: the delays are theirs; there is none of words that are never
                                 shown, or written otherwise (25), and no "stays" of words that the last text lacks
   p95 of all                    of "shown", those that never were being later than any: – where it is one of these
-  final                         from the end of its last word to the final
+  final                         from the end of its last word to the final; p95 of 20 finals or more, p99 of 100
   changed                       words that were shown and later changed or taken away; case and punctuation are none
   stable changed by finals      the same of words that were stable when the final came
   stable completed before       stable words that grew before the final, as "turn" to "turnips"

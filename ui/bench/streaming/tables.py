@@ -10,7 +10,7 @@ from operator import add
 from rich.table import Table
 
 from ui.bench.streaming.measure import StreamRun
-from ui.scoring.delays import percentile, percentile_of_all
+from ui.scoring.delays import least_for, percentile, percentile_of_all
 from ui.scoring.scores import Score
 
 TOGETHER = "together"
@@ -80,16 +80,20 @@ def _count(name: str) -> Callable[[Runs], str]:
     return lambda runs: str(getattr(total(runs), name))
 
 
-def _late(name: str, percent: int) -> Callable[[Runs], str]:
+def _late(name: str, percent: int, n_least: int = 2) -> Callable[[Runs], str]:
     def cell(runs: Runs) -> str:
         values = getattr(total(runs), name)
-        return f"{percentile(values, percent):.2f}" if len(values) > 1 else _NONE
+        return f"{percentile(values, percent):.2f}" if len(values) >= n_least else _NONE
 
     return cell
 
 
 def _lates(what: str, name: str) -> list[Column]:
     return [(f"{what} p{percent}", _late(name, percent)) for percent in (50, 95, 99)]
+
+
+def _n(name: str) -> Callable[[Runs], str]:
+    return lambda runs: str(len(getattr(total(runs), name)))
 
 
 def _after_hangover(runs: Runs) -> str:
@@ -138,7 +142,8 @@ _DELAYS: list[Column] = [
     *_lates("stays", "stays_s"),
 ]
 _FINALS: list[Column] = [
-    *_lates("final", "final_s"),
+    ("finals, n", _n("final_s")),
+    *((f"final p{percent}", _late("final_s", percent, least_for(percent))) for percent in (50, 95, 99)),
     ("p50 – hangover", _after_hangover),
 ]
 _STEADINESS: list[Column] = [
