@@ -41,7 +41,7 @@ RUN = timed(
     (3.0, Final(1, "well the cat sat", 0.0, 2.0)),
     (5.5, Partial(2, "", "The dock", 4.0, 5.0)),
     (6.0, Final(2, "The dog ran.", 4.0, 5.25)),
-    (6.0, Status(6.0, -60.0, False, 0.0, 0.375)),
+    (6.0, Status(6.0, -60.0, False, 0.0, 0.125, 2.25)),
 )
 
 
@@ -95,7 +95,7 @@ def test_the_rows_of_a_paced_run() -> None:
         ("word error rate", "0.0%", "7 of 7 words right"),
         ("word first shown", "0.50 s", "after it was spoken (median; 95 % within 1.25 s)"),
         ("word settled", "1.25 s", "after it was spoken (median; 95 % within 1.75 s)"),
-        ("real-time factor", "0.38", "seconds of compute a second of audio"),
+        ("real-time factor", "0.38", "seconds of compute a second of audio, over the whole run"),
         ("ran on", "CPU", "Whisper tiny.en on MAX"),
     ]
 
