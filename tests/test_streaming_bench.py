@@ -103,6 +103,13 @@ def test_what_other_programs_did_is_measured(tmp_path: Path, trial: Callable[...
     assert run.others_cpus is None or run.others_cpus > 1000
 
 
+def test_what_a_program_did_late_is_its_own(trial: Callable[..., Trial]) -> None:
+    late = WORKER.replace('"cpu_s": 0.25', '"cpu_s": -1000.0, "all_cpu_s": 1000.0')
+
+    (run,) = measure(trial(worker=late), {"talks": [STREAM]})
+    assert (-1000.0, True) == (run.cpu_s, run.others_cpus in {0.0, None})
+
+
 # Tables and the picture
 
 

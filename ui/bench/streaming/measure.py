@@ -95,7 +95,8 @@ def measure(trial: Trial, sets: Sets) -> Iterator[StreamRun]:
                 _tell(f"{trial.program}{how}, {trial.clock} clock: {stream.name}")
                 before_s = busy_s()
                 answer = worker.ask("stream", str(stream.path), *trial.arguments)
-                others_cpus = _others_cpus(before_s, answer.took_s, answer.result["cpu_s"])
+                own_s = answer.result.get("all_cpu_s", answer.result["cpu_s"])
+                others_cpus = _others_cpus(before_s, answer.took_s, own_s)
                 yield replace(_run(trial, set_name, stream, answer.result), others_cpus=others_cpus)
 
 
