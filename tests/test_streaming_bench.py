@@ -255,6 +255,21 @@ def test_the_whole_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.usefixtures("ours")
+def test_ours_hears_whole_recordings_too_where_it_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = tmp_path / "figures.json"
+    audio = ["--sets", "timit", "--audio", str(write_speech(tmp_path))]
+
+    assert 0 == main(["bench", "streaming", *audio, "--clock", "virtual", "--offline-too", "--json", str(figures)])
+
+    live, whole = json.loads(figures.read_text(encoding="utf-8"))["runs"]
+    assert ("virtual", "offline") == (live["clock"], whole["clock"])
+    assert "'offline'" in whole["trace"][0]["text"]
+    assert (True, []) == (live["score"]["final_s"] != [], whole["score"]["final_s"])
+    words, delays, *_ = capsys.readouterr().out.split("\n\n")
+    assert (True, False) == ("offline" in words, "offline" in delays)
+
+
+@pytest.mark.usefixtures("ours")
 def test_without_real_speech_the_sample_is_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == main(["bench", "streaming", "--audio", str(tmp_path), "--quick"])
 

@@ -39,6 +39,9 @@ what is measured, of every program by the same code from what a reader saw:
                                 as this is near 0
   peak MiB                      the most memory of a process begun for this program and setting
 
+offline, where the clock stands: with --offline-too, the same sound heard as a whole recording, as the command file
+does: its words alone.
+
 sets: long (talks), stream (speech between silence, noise and music), timit (clips timed by hand, joined), short (other
 clips, joined), nonspeech (silence, noise, music).
 
@@ -66,6 +69,8 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     )
     peers = f"by the wall clock, of {', '.join(PEERS)} (all; '' for none)"
     streaming.add_argument("--peers", type=some_of(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers)
+    whole = "let ours hear each stream as a whole recording too, as the command file does: for its words alone"
+    streaming.add_argument("--offline-too", action="store_true", help=whole)
     copy = "has whisper_streaming's whisper_online.py, of the commit that is measured (else fetched from GitHub, once)"
     there = os.environ.get("MAX_WHISPER_WHISPER_STREAMING") or None
     streaming.add_argument(COPY_FLAG, type=Path, default=there, metavar="FOLDER", help=copy)

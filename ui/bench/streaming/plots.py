@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ui.bench.charts import Panel, Point, Series, picture
-from ui.bench.streaming.measure import StreamRun
+from ui.bench.streaming.measure import OFFLINE, StreamRun
 from ui.bench.streaming.tables import TOGETHER, total
 from ui.scoring.delays import percentile
 
@@ -16,7 +16,7 @@ _NOTE = (
 
 def plot_of(runs: Sequence[StreamRun]) -> str:
     """Return the picture as SVG."""
-    spoken = [run for run in runs if run.score.n_words]
+    spoken = [run for run in runs if run.score.n_words and run.clock != OFFLINE]
     sets = {name: [run for run in spoken if run.set_name == name] for name in dict.fromkeys(r.set_name for r in spoken)}
     if len(sets) > 1:
         sets = {TOGETHER: spoken, **sets}

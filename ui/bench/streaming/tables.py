@@ -9,7 +9,7 @@ from operator import add
 
 from rich.table import Table
 
-from ui.bench.streaming.measure import StreamRun
+from ui.bench.streaming.measure import OFFLINE, StreamRun
 from ui.scoring.delays import least_for, percentile, percentile_of_all
 from ui.scoring.scores import Score
 
@@ -23,11 +23,12 @@ Column = tuple[str, Callable[[Runs], str]]
 def tables_of(runs: Runs) -> Iterator[Table]:
     """Yield what readers got right, how soon, how steadily, and what it cost."""
     spoken = [run for run in runs if run.score.n_words]
+    live = [run for run in spoken if run.clock != OFFLINE]
     silent = [run for run in runs if not run.score.n_words]
     yield _table("Words: errors in %", spoken, _WORDS)
-    yield _table("Delays: seconds after the end of the word", spoken, _DELAYS)
-    yield _table("Finals: seconds after the end of their last word", spoken, _FINALS)
-    yield _table("Steadiness, for each 100 words of the last text", spoken, _STEADINESS)
+    yield _table("Delays: seconds after the end of the word", live, _DELAYS)
+    yield _table("Finals: seconds after the end of their last word", live, _FINALS)
+    yield _table("Steadiness, for each 100 words of the last text", live, _STEADINESS)
     yield _table("Cost", runs, _COST)
     if silent:
         yield _table("Made up where nothing is said: words", silent, _SILENCE)
