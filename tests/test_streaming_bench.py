@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,15 @@ def test_a_picture_has_a_panel_for_each_set_and_a_point_for_each_setting() -> No
     assert 1 == len(tree.findall("{*}g"))
     assert 3 == len(tree.findall("{*}g/{*}circle"))
     assert 1 == sum(circle.get("fill") != "white" for circle in tree.findall("{*}g/{*}circle"))
+
+
+def test_a_picture_holds_a_program_to_what_it_shows_not_to_what_it_calls_stable() -> None:
+    trace = [View(t_s=2.0, piece=0, text="good morning"), View(t_s=9.0, piece=0, text="Good morning.", is_closed=True)]
+    run = replace(run_of({}), score=score_of(SCRIPT, trace), trace=trace)
+
+    (circle,) = ET.fromstring(plot_of([run])).findall("{*}g/{*}circle")
+    # Half of the words stay after 1.25 s, and the axis ends at 1.5 s; they settle after 8.25 s.
+    assert f"{58 + 324 * 1.25 / 1.5:.1f}" == circle.get("cx")
 
 
 def test_an_empty_picture_is_one_too() -> None:

@@ -87,7 +87,7 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     streaming.add_argument(
         "--audio", type=Path, default=audio, metavar="FOLDER", help="has manifest.csv; else the sample is heard"
     )
-    plot = "draw delay against word errors there, as SVG"
+    plot = "draw when words stay against word errors there, as SVG"
     streaming.add_argument("--plot", type=Path, metavar="FILE", help=plot)
     streaming.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every trace there")
 
