@@ -229,6 +229,7 @@ class Status:
         is_speech: whether the gate is open.
         lag_s: seconds of audio received but not yet covered by any text or judged silent.
         real_time_factor: seconds of compute per second of audio, over the last half minute.
+        compute_s: seconds of compute since the stream began; 0 where that is not told.
     """
 
     now_s: float
@@ -236,6 +237,7 @@ class Status:
     is_speech: bool
     lag_s: float
     real_time_factor: float
+    compute_s: float = 0.0
 
 
 Event = SpeechStarted | SpeechStopped | Partial | Final | Discarded | DecodeFailed | Flushed | AudioDropped | Status

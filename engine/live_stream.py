@@ -198,8 +198,8 @@ class LiveStream:
         self._unread.append(timed)
 
     def _status(self) -> Status:
-        core = self._core
-        return Status(core.now_s, core.level_dbfs, core.is_speech, core.lag_s, self._rate.rate(core.now_s))
+        core, rate = self._core, self._rate
+        return Status(core.now_s, core.level_dbfs, core.is_speech, core.lag_s, rate.rate(core.now_s), rate.total_s)
 
 
 def _replaces(event: Event, older: Event) -> bool:

@@ -60,20 +60,24 @@ class LoadMeter:
 
 
 class RateMeter:
-    """Seconds of compute per second of audio over the last half minute of audio."""
+    """Seconds of compute per second of audio over the last half minute of audio.
+
+    Attributes:
+        total_s: seconds of compute from the first on.
+    """
 
     def __init__(self) -> None:
-        self._total_s = 0.0
+        self.total_s = 0.0
         self._history: deque[tuple[float, float]] = deque([(0.0, 0.0)])
 
     def add(self, compute_s: float) -> None:
         """Count seconds of compute."""
-        self._total_s += compute_s
+        self.total_s += compute_s
 
     def rate(self, now_s: float) -> float:
         """Return the rate after ``now_s`` seconds of audio."""
-        self._history.append((now_s, self._total_s))
+        self._history.append((now_s, self.total_s))
         while len(self._history) > 2 and now_s - self._history[1][0] >= _RATE_WINDOW_S:
             self._history.popleft()
         audio_s, total_s = self._history[0]
-        return (self._total_s - total_s) / (now_s - audio_s) if now_s > audio_s else 0.0
+        return (self.total_s - total_s) / (now_s - audio_s) if now_s > audio_s else 0.0

@@ -125,12 +125,26 @@ def test_parts_and_starts_are_tabled(script: Script) -> None:
     figures = Figures()
 
     measure_parts({"a": script()}, RECORDING, 1, figures)
-    measure_starts({"a": script("x")}, RECORDING, 1, figures)
+    measure_starts({"a": script("x")}, [RECORDING], 1, figures)
 
     text = text_of(figures)
     assert "4.0 (4.0 – 4.0)" in text
     assert "30000.0" in text
     assert f"{figures.peaks_mib['a']:.0f}" in text.splitlines()[-1]
+
+
+def test_memory_is_that_of_the_longest_recording(tmp_path: Path) -> None:
+    """A worker that holds as many MiB more as its recording's name says."""
+    worker = tmp_path / "worker.py"
+    held = '{"transcribe": lambda path: len(b"x" * (int(path) << 20))}'
+    worker.write_text(f"{WORKER.partition('texts')[0]}serve({held})\n", encoding="utf-8")
+    recordings = [Recording(path=Path(str(mib)), duration_s=float(mib), transcript="") for mib in (1, 300, 2)]
+    figures = Figures()
+
+    measure_starts({"a": [sys.executable, "-I", str(worker)]}, recordings, 2, figures)
+
+    assert figures.peaks_mib["a"] > 300
+    assert ["peak memory: of a fresh process that transcribed 300, the longest recording"] == figures.notes
 
 
 def test_a_table_sums_over_recordings() -> None:

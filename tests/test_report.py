@@ -1,6 +1,7 @@
 """What the demo measures, on events made by hand."""
 
 import io
+import math
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 
 from engine.events import Event, Final, Partial, SpeechStarted, Status, TimedEvent
 from ui.report import final_text, print_rows, report_rows
-from ui.scoring.delays import Delays, percentile, word_delays
+from ui.scoring.delays import Delays, percentile, percentile_of_all, word_delays
 from ui.scoring.event_traces import trace_of
 from ui.scoring.scripts import Script, ScriptWord, read_script
 from ui.scoring.words import word_errors
@@ -40,7 +41,7 @@ RUN = timed(
     (3.0, Final(1, "well the cat sat", 0.0, 2.0)),
     (5.5, Partial(2, "", "The dock", 4.0, 5.0)),
     (6.0, Final(2, "The dog ran.", 4.0, 5.25)),
-    (6.0, Status(6.0, -60.0, False, 0.0, 0.375)),
+    (6.0, Status(6.0, -60.0, False, 0.0, 0.125, 2.25)),
 )
 
 
@@ -54,7 +55,7 @@ def test_a_word_is_settled_when_it_is_stable_or_final() -> None:
 
 def test_a_word_that_was_never_shown_has_no_delay() -> None:
     run = timed((3.0, Final(1, "well a cat sat", 0.0, 2.0)))
-    assert word_delays(SCRIPT, trace_of(run)) == Delays((2.5, 1.75, 1.25), (2.5, 1.75, 1.25), (1.25,))
+    assert word_delays(SCRIPT, trace_of(run)) == Delays(*[(2.5, 1.75, 1.25)] * 3, (1.25,))
 
 
 def test_a_word_is_not_mistaken_for_the_same_word_elsewhere() -> None:
@@ -77,12 +78,24 @@ def test_percentiles_are_interpolated(percent: int, expected: float) -> None:
     assert percentile([4.0, 0.0, 1.0, 2.0, 3.0], percent) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("n_all", "percent", "expected"),
+    [(5, 95, 3.8), (5, 50, 2.0), (5, 100, 4.0), (6, 80, 4.0), (6, 90, math.inf), (20, 95, math.inf), (9, 50, 4.0)],
+)
+def test_what_never_came_is_later_than_all(n_all: int, percent: int, expected: float) -> None:
+    assert percentile_of_all([4.0, 0.0, 1.0, 2.0, 3.0], n_all, percent) == pytest.approx(expected)
+
+
+def test_where_nothing_came_all_is_late() -> None:
+    assert math.inf == percentile_of_all([], 1, 95)
+
+
 def test_the_rows_of_a_paced_run() -> None:
     assert report_rows(RUN, SCRIPT, "tiny.en", "CPU", is_paced=True) == [
         ("word error rate", "0.0%", "7 of 7 words right"),
         ("word first shown", "0.50 s", "after it was spoken (median; 95 % within 1.25 s)"),
         ("word settled", "1.25 s", "after it was spoken (median; 95 % within 1.75 s)"),
-        ("real-time factor", "0.38", "seconds of compute a second of audio"),
+        ("real-time factor", "0.38", "seconds of compute a second of audio, over the whole run"),
         ("ran on", "CPU", "Whisper tiny.en on MAX"),
     ]
 

@@ -100,6 +100,29 @@ def test_delays_run_from_the_end_of_each_word() -> None:
     assert delays.shown == (0.5, 0.5, 0.5, 1.0, 0.5, 0.5, 3.0, 2.0, 1.0)
     assert delays.settled == (1.5, 1.5, 2.0, 1.0, 1.5, 4.0, 3.0, 2.0, 1.0)
     assert delays.final == (1.0, 1.0)
+    # "fox" and what follows came once and stayed; "jumps" is not in the last text, so it never did.
+    assert delays.stays == (0.5, 0.5, 0.5, 1.0, 0.5, 3.0, 2.0, 1.0)
+
+
+def test_a_word_stays_from_when_it_is_no_more_changed_whatever_is_called_stable() -> None:
+    taken_away = [
+        view(1.0, 0, "the quick"),
+        view(2.5, 0, "the brown"),
+        view(3.0, 0, "the quick brown"),
+        view(4.0, 0, ""),
+        view(5.0, 0, "the quick brown"),
+        view(6.0, 0, "the quick brown fox"),
+        closed(9.0, 0, "The quick, brown fox!"),
+    ]
+    called_stable = [view(one.t_s, 0, one.text, one.text) for one in taken_away[:-1]]
+
+    delays = word_delays(SCRIPT, taken_away)
+    assert (delays.stays, delays.settled) == ((4.5, 3.5, 2.5, 2.5), (8.5, 7.5, 6.5, 5.5))
+    assert delays.stays == word_delays(SCRIPT, called_stable).stays
+
+
+def test_a_word_that_is_taken_away_for_good_never_stays() -> None:
+    assert () == word_delays(SCRIPT, [view(1.0, 0, "the quick"), closed(2.0, 0, "")]).stays
 
 
 def test_a_word_is_not_shown_before_it_is_begun() -> None:
@@ -128,7 +151,7 @@ def test_how_the_text_is_cut_into_pieces_changes_no_delay() -> None:
     ]
 
     one, two = word_delays(SCRIPT, whole), word_delays(SCRIPT, TWO_PIECES)
-    assert (one.shown, one.settled) == (two.shown, two.settled)
+    assert (one.shown, one.settled, one.stays) == (two.shown, two.settled, two.stays)
     assert steadiness_of(whole).n_changed == sum(
         steadiness_of(piece.views).n_changed for piece in placed_pieces(SCRIPT, TWO_PIECES)
     )

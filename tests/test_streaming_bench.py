@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,13 @@ def test_what_other_programs_did_is_measured(tmp_path: Path, trial: Callable[...
     assert run.others_cpus is None or run.others_cpus > 1000
 
 
+def test_what_a_program_did_late_is_its_own(trial: Callable[..., Trial]) -> None:
+    late = WORKER.replace('"cpu_s": 0.25', '"cpu_s": -1000.0, "all_cpu_s": 1000.0')
+
+    (run,) = measure(trial(worker=late), {"talks": [STREAM]})
+    assert (-1000.0, True) == (run.cpu_s, run.others_cpus in {0.0, None})
+
+
 # Tables and the picture
 
 
@@ -132,10 +140,24 @@ def test_tables_hold_what_was_measured() -> None:
     lines = table_lines(runs)
 
     assert ["ours", "virtual", "talks", "4", "25.00", "25.00", "50.00", "0.00", "0"] == lines["Words"]
-    shown, settled = ["75.0", "0.50", "0.50", "0.50"], ["0.75", "0.75", "0.75"]
-    assert ["ours", "virtual", "talks", *shown, *settled, "0.25", "0.25", "0.25", "+0.00"] == lines["Delays"]
+    shown, settled = ["75.0", "0.50", "0.50", "0.50", "–"], ["0.75", "0.75", "0.75"]
+    assert ["ours", "virtual", "talks", *shown, *settled, *["0.50"] * 3] == lines["Delays"]
+    assert ["ours", "virtual", "talks", "2", "0.25", "–", "–", "+0.00"] == lines["Finals"]
     assert ["ours", "virtual", "talks", "25.00", "0.00", "0", "0"] == lines["Steadiness"]
     assert ["ours", "virtual", "talks", "0.500", "0.750", "0.50", "200", "4", "finals"] == lines["Cost"]
+
+
+def test_words_that_were_never_shown_are_later_than_all() -> None:
+    runs = [run_of({}, SCRIPT, "good morning")] * 19 + [run_of({}, SCRIPT, "good")]
+
+    assert ["97.5", "0.50", "0.50", "0.50", "0.50"] == table_lines(runs)["Delays"][3:8]
+
+
+@pytest.mark.parametrize(("n_finals", "n_told"), [(1, 0), (19, 1), (20, 2), (99, 2), (100, 3)])
+def test_a_few_finals_have_no_late_ones(n_finals: int, n_told: int) -> None:
+    cells = table_lines([run_of({}, SCRIPT, "good morning")] * n_finals)["Finals"][3:7]
+
+    assert [str(n_finals), *["0.00"] * n_told, *["–"] * (3 - n_told)] == cells
 
 
 def test_silence_has_a_table_of_its_own() -> None:
@@ -168,6 +190,15 @@ def test_a_picture_has_a_panel_for_each_set_and_a_point_for_each_setting() -> No
     assert 1 == len(tree.findall("{*}g"))
     assert 3 == len(tree.findall("{*}g/{*}circle"))
     assert 1 == sum(circle.get("fill") != "white" for circle in tree.findall("{*}g/{*}circle"))
+
+
+def test_a_picture_holds_a_program_to_what_it_shows_not_to_what_it_calls_stable() -> None:
+    trace = [View(t_s=2.0, piece=0, text="good morning"), View(t_s=9.0, piece=0, text="Good morning.", is_closed=True)]
+    run = replace(run_of({}), score=score_of(SCRIPT, trace), trace=trace)
+
+    (circle,) = ET.fromstring(plot_of([run])).findall("{*}g/{*}circle")
+    # Half of the words stay after 1.25 s, and the axis ends at 1.5 s; they settle after 8.25 s.
+    assert f"{58 + 324 * 1.25 / 1.5:.1f}" == circle.get("cx")
 
 
 def test_an_empty_picture_is_one_too() -> None:
@@ -231,6 +262,21 @@ def test_the_whole_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "'0.5'" in runs[-1]["trace"][0]["text"]
     assert "words timed by hand" in capsys.readouterr().out
     ET.fromstring(plot.read_text(encoding="utf-8"))
+
+
+@pytest.mark.usefixtures("ours")
+def test_ours_hears_whole_recordings_too_where_it_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = tmp_path / "figures.json"
+    audio = ["--sets", "timit", "--audio", str(write_speech(tmp_path))]
+
+    assert 0 == main(["bench", "streaming", *audio, "--clock", "virtual", "--offline-too", "--json", str(figures)])
+
+    live, whole = json.loads(figures.read_text(encoding="utf-8"))["runs"]
+    assert ("virtual", "offline") == (live["clock"], whole["clock"])
+    assert "'offline'" in whole["trace"][0]["text"]
+    assert (True, []) == (live["score"]["final_s"] != [], whole["score"]["final_s"])
+    words, delays, *_ = capsys.readouterr().out.split("\n\n")
+    assert (True, False) == ("offline" in words, "offline" in delays)
 
 
 @pytest.mark.usefixtures("ours")

@@ -12,7 +12,7 @@ from engine.transcriber import Transcriber
 from stream.audio import n_samples
 from stream.detector import WebRtcDetector
 from ui.bench.streaming import streams
-from ui.bench.streaming.measure import Trial, measure
+from ui.bench.streaming.measure import OFFLINE, Trial, measure
 from ui.bench.streaming.programs import ours
 from ui.bench.streaming.sounds import read_samples
 from ui.bench.streaming.virtual_clock import VirtualRun
@@ -37,6 +37,17 @@ def test_the_sample_is_heard_without_an_error(tmp_path: Path, monkeypatch: pytes
     assert run.counts["finals"] >= sum(view.is_closed for view in run.trace) > 1
     assert run.compute_s is not None
     assert run.compute_s > 0
+
+
+def test_the_sample_is_heard_as_a_whole_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "bench_folder", lambda: tmp_path)
+    command = command_of(ours("cpu"), "tiny.en", 2)
+    trial = Trial(program="ours", command=command, clock=OFFLINE, arguments=({}, OFFLINE, 100))
+
+    (run,) = measure(trial, {"sample": [streams.sample_stream()]})
+
+    assert (0, ()) == (run.score.n_final_errors, run.score.shown_s)
+    assert 0 == run.counts["partials"]
 
 
 def test_the_virtual_clock_changes_no_final(model: WhisperModel) -> None:

@@ -35,7 +35,7 @@ class Figures:
         scores: of each program at each recording.
         parts: encoder and decoder.
         starts: of fresh processes, to a loaded model.
-        peaks_mib: by program, the most memory a fresh process held that transcribed one recording.
+        peaks_mib: by program, the most memory a fresh process held that transcribed the longest recording.
         notes: what a reader must know beside the figures.
     """
 
@@ -80,8 +80,10 @@ def measure_parts(commands: Commands, recording: Recording, n_runs: int, figures
                 figures.parts.append(Timing(what=what, program=name, took_s=took_s))
 
 
-def measure_starts(commands: Commands, recording: Recording, n_runs: int, figures: Figures) -> None:
-    """Start fresh processes in turns, and let the last of each transcribe ``recording``, for its memory."""
+def measure_starts(commands: Commands, recordings: Sequence[Recording], n_runs: int, figures: Figures) -> None:
+    """Start fresh processes in turns, and let the last of each transcribe the longest recording, for its memory."""
+    longest = max(recordings, key=lambda recording: recording.duration_s)
+    figures.notes.append(f"peak memory: of a fresh process that transcribed {longest.path.stem}, the longest recording")
     took_s: dict[str, list[float]] = {}
     for i in range(n_runs):
         _tell(f"start {i + 1} of {n_runs}")
@@ -90,7 +92,7 @@ def measure_starts(commands: Commands, recording: Recording, n_runs: int, figure
                 with Worker(name, command) as worker:
                     took_s.setdefault(name, []).append(worker.start_s)
                     if i == n_runs - 1:
-                        figures.peaks_mib[name] = worker.ask("transcribe", str(recording.path)).peak_mib
+                        figures.peaks_mib[name] = worker.ask("transcribe", str(longest.path)).peak_mib
             except PeerError as error:
                 figures.notes.append(f"{name}: {error}")
     figures.starts.extend(Timing(what="start", program=name, took_s=tuple(s)) for name, s in took_s.items())

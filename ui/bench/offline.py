@@ -34,7 +34,7 @@ def bench_offline(arguments: argparse.Namespace) -> int:
     with_parts = {program.name: commands[program.name] for program in programs if _can_measure_parts(program, commands)}
     measure_recordings(commands, recordings, n_runs, figures)
     measure_parts(with_parts, recordings[0], n_runs, figures)
-    measure_starts(commands, recordings[0], n_runs, figures)
+    measure_starts(commands, recordings, n_runs, figures)
     if arguments.cold:
         measure_cold_start(programs[0].name, commands[programs[0].name], figures)
     figures.notes.extend(_notes(programs, commands))

@@ -101,7 +101,8 @@ PEERS = {
         weights="ggml",
         requirements=_WHISPER_CPP,
         worker=_PEERS / "whisper_cpp_worker.py",
-        note="float16 weights, greedy, best of 1, no second try",
+        note="float16 weights, greedy, best of 1, no second try; its wheel on PyPI, which for x86-64 is built for "
+        "AVX2, without AVX-512: built on this machine, it may be faster",
     ),
     "openai-whisper": Program(
         name="openai-whisper",

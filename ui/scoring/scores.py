@@ -23,7 +23,7 @@ class Score:
         n_timed: of its words, those whose time is known.
         n_final_errors, n_stable_errors, n_first_errors: words wrong, left out or made up in the last text of all
             pieces, in what each place held when it was first stable, and in what it held first.
-        shown_s, settled_s, final_s: see ``ui.scoring.delays.Delays``.
+        shown_s, settled_s, stays_s, final_s: see ``ui.scoring.delays.Delays``.
         n_changed, n_stable_changed, n_taken_back, n_completed, n_shown: see ``ui.scoring.corrections.Steadiness``.
         n_last: words in the last text of all pieces.
         n_lost: words of the script that were in the audio of a piece that was taken off.
@@ -39,6 +39,7 @@ class Score:
     n_first_errors: int = 0
     shown_s: tuple[float, ...] = ()
     settled_s: tuple[float, ...] = ()
+    stays_s: tuple[float, ...] = ()
     final_s: tuple[float, ...] = ()
     n_changed: int = 0
     n_stable_changed: int = 0
@@ -70,6 +71,7 @@ def score_of(script: Script, trace: Sequence[View]) -> Score:
         n_first_errors=_n_errors(script, [one.first_text for one in steady]),
         shown_s=delays.shown,
         settled_s=delays.settled,
+        stays_s=delays.stays,
         final_s=delays.final,
         n_changed=sum(one.n_changed for one in steady),
         n_stable_changed=sum(one.n_stable_changed for one in steady),

@@ -66,6 +66,7 @@ def _runs(arguments: argparse.Namespace, streams: Streams, notes: list[str]) -> 
         name = urlsplit(arguments.url).netloc.rpartition("@")[2]
         yield from load_url(name, arguments.url, PROTOCOLS[arguments.protocol], streams)
         return
+    notes.append("max-whisper: CPU s per s are its server's alone, without those of the clients")
     yield from load_ours(["--model", arguments.model, "--compute", arguments.compute], streams)
     yield from _peers_runs(arguments, streams, notes)
 

@@ -110,7 +110,8 @@ class WhisperLive:
         return time.process_time() + self._server.cpu_s
 
     def _cost(self, began_s: float) -> dict[str, float]:
-        return {"cpu_s": self._cpu_to_end_of_sound_s - began_s, "peak_mib": self._server.peak_mib}
+        cpu_s, all_cpu_s = self._cpu_to_end_of_sound_s - began_s, self._cpu_s() - began_s
+        return {"cpu_s": cpu_s, "all_cpu_s": all_cpu_s, "peak_mib": self._server.peak_mib}
 
 
 def wait_for_the_last(client: Client) -> None:

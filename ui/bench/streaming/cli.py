@@ -17,9 +17,15 @@ _FIGURES = """\
 what is measured, of every program by the same code from what a reader saw:
   finals, stable, first shown   word error rate, after Whisper's normaliser, of the last text; of what each place held
                                 when it was first stable; of what it held first, a loop that vanished with all its words
-  delays                        from the end of a word in the audio to its first appearance, and to that in stable or
-                                final text (settled); of finals, from the end of the last word.  There is none of words
-                                that are never shown, or written otherwise (25): "of words" says of how many there is
+  shown                         from the end of a word in the audio to its first appearance
+  settled                       to that in text that the program says is stable, or closes: where it calls nothing
+                                stable, that is when it closes the text
+  stays                         to the moment from which on the word stands there to the end, neither changed nor taken
+                                away, whatever the program says: every program is held to it alike
+  of words                      how many words were shown: the delays are theirs; there is none of words that are never
+                                shown, or written otherwise (25), and no "stays" of words that the last text lacks
+  p95 of all                    of "shown", those that never were being later than any: – where it is one of these
+  final                         from the end of its last word to the final; p95 of 20 finals or more, p99 of 100
   changed                       words that were shown and later changed or taken away; case and punctuation are none
   stable changed by finals      the same of words that were stable when the final came
   stable completed before       stable words that grew before the final, as "turn" to "turnips"
@@ -32,6 +38,9 @@ what is measured, of every program by the same code from what a reader saw:
   others' CPUs                  how many other programs kept busy meanwhile, in the worst stream: delays are as true
                                 as this is near 0
   peak MiB                      the most memory of a process begun for this program and setting
+
+offline, where the clock stands: with --offline-too, the same sound heard as a whole recording, as the command file
+does: its words alone.
 
 sets: long (talks), stream (speech between silence, noise and music), timit (clips timed by hand, joined), short (other
 clips, joined), nonspeech (silence, noise, music).
@@ -60,6 +69,8 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     )
     peers = f"by the wall clock, of {', '.join(PEERS)} (all; '' for none)"
     streaming.add_argument("--peers", type=some_of(list(PEERS)), default=tuple(PEERS), metavar="NAME,…", help=peers)
+    whole = "let ours hear each stream as a whole recording too, as the command file does: for its words alone"
+    streaming.add_argument("--offline-too", action="store_true", help=whole)
     copy = "has whisper_streaming's whisper_online.py, of the commit that is measured (else fetched from GitHub, once)"
     there = os.environ.get("MAX_WHISPER_WHISPER_STREAMING") or None
     streaming.add_argument(COPY_FLAG, type=Path, default=there, metavar="FOLDER", help=copy)
@@ -76,7 +87,7 @@ def add_streaming(kinds: argparse._SubParsersAction[argparse.ArgumentParser], au
     streaming.add_argument(
         "--audio", type=Path, default=audio, metavar="FOLDER", help="has manifest.csv; else the sample is heard"
     )
-    plot = "draw delay against word errors there, as SVG"
+    plot = "draw when words stay against word errors there, as SVG"
     streaming.add_argument("--plot", type=Path, metavar="FILE", help=plot)
     streaming.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every trace there")
 

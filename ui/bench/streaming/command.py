@@ -11,7 +11,7 @@ from dataclasses import asdict
 from ui.bench.machine import machine, n_cpus, our_version
 from ui.bench.peers.environment import PeerError
 from ui.bench.results import print_results, told_failure, try_writing
-from ui.bench.streaming.measure import Listener, Sets, StreamRun, Trial, measure
+from ui.bench.streaming.measure import OFFLINE, Listener, Sets, StreamRun, Trial, measure
 from ui.bench.streaming.plots import plot_of
 from ui.bench.streaming.programs import PEERS, ours
 from ui.bench.streaming.settings import Setting, settings_of, varied
@@ -77,6 +77,9 @@ def _our_trials(arguments: argparse.Namespace, settings: Sequence[Setting]) -> I
             for setting in settings:
                 told = (setting, clock, arguments.block_ms)
                 yield Trial(program=program.name, command=command, clock=clock, setting=setting, arguments=told)
+    if arguments.offline_too:
+        told = ({}, OFFLINE, arguments.block_ms)
+        yield Trial(program=program.name, command=command, clock=OFFLINE, arguments=told)
 
 
 def _peers_runs(arguments: argparse.Namespace, sets: Sets, notes: list[str]) -> Iterator[StreamRun]:

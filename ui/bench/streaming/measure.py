@@ -19,6 +19,9 @@ from ui.bench.worker import Worker, command_of
 from ui.scoring.scores import Score, score_of
 from ui.scoring.traces import Trace, trace_from_json
 
+OFFLINE = "offline"
+"""Stands for a clock where a stream was heard as a whole recording: there are words, and no delays."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamRun:
@@ -26,7 +29,7 @@ class StreamRun:
 
     Attributes:
         program, setting: who, and how.
-        clock: "virtual" or "wall".
+        clock: "virtual", "wall" or ``OFFLINE``.
         set_name, stream: which.
         score: what was measured of the trace.
         trace: what a reader saw.
@@ -70,7 +73,7 @@ class Trial:
     Attributes:
         program: its name.
         command: starts its worker.
-        clock: "virtual" or "wall".
+        clock: "virtual", "wall" or ``OFFLINE``.
         setting: of its options.
         arguments: told to the worker behind the path of each stream.
     """
@@ -95,7 +98,8 @@ def measure(trial: Trial, sets: Sets) -> Iterator[StreamRun]:
                 _tell(f"{trial.program}{how}, {trial.clock} clock: {stream.name}")
                 before_s = busy_s()
                 answer = worker.ask("stream", str(stream.path), *trial.arguments)
-                others_cpus = _others_cpus(before_s, answer.took_s, answer.result["cpu_s"])
+                own_s = answer.result.get("all_cpu_s", answer.result["cpu_s"])
+                others_cpus = _others_cpus(before_s, answer.took_s, own_s)
                 yield replace(_run(trial, set_name, stream, answer.result), others_cpus=others_cpus)
 
 
@@ -132,13 +136,16 @@ def _run(trial: Trial, set_name: str, stream: Stream, answer: Mapping[str, Any])
         trace = trace_from_json(answer["views"])
     except (TypeError, ValueError) as error:
         raise PeerError(f"{trial.program}, {stream.name}: {error}") from error
+    score = score_of(stream.script, trace)
+    if trial.clock == OFFLINE:
+        score = replace(score, shown_s=(), settled_s=(), stays_s=(), final_s=())
     return StreamRun(
         program=trial.program,
         setting=trial.setting,
         clock=trial.clock,
         set_name=set_name,
         stream=stream.name,
-        score=score_of(stream.script, trace),
+        score=score,
         trace=trace,
         compute_s=answer.get("compute_s"),
         cpu_s=answer["cpu_s"],

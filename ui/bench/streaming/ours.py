@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.events import DecodeJob, Final, Hypothesis, TimedEvent
 from engine.model import WhisperModel
-from engine.options import FOR_RECORDINGS, DecodingOptions
+from engine.options import FOR_RECORDINGS, DecodingOptions, StreamingOptions
 from engine.pipeline import transcribe
 from engine.transcriber import Transcriber
 from stream.audio import n_samples
@@ -69,12 +69,19 @@ class MaxWhisper:
         )
 
     def stream(self, path: str, setting: dict[str, str], clock: str, block_ms: int) -> dict[str, Any]:
-        """Return the trace of a recording as it came live, see ``ui.bench.streaming``; clock is "virtual" or "wall"."""
+        """Return the trace of a recording as it came live, see ``ui.bench.streaming``.
+
+        By the clock "virtual" or "wall"; "offline", as ``max-whisper file`` hears it.
+        """
         model = MeasuredModel(self._model)
         began_s = time.process_time()
-        events = (
-            self._virtual(path, setting, model, block_ms) if clock == "virtual" else self._wall(path, setting, model)
-        )
+        match clock:
+            case "virtual":
+                events = self._virtual(path, setting, model, block_ms)
+            case "wall":
+                events = _heard(FileSource(path, paced=True), model, varied(setting))
+            case _:
+                events = _heard(FileSource(path), model, FOR_RECORDINGS)
         return {
             "views": trace_as_json(trace_of(events)),
             "cpu_s": time.process_time() - began_s,
@@ -102,11 +109,12 @@ class MaxWhisper:
         run = VirtualRun(Transcriber(WebRtcDetector(), options), model, options.batch_size)
         return run.play(read_samples(path), n_samples(block_ms / 1000))
 
-    def _wall(self, path: str, setting: dict[str, str], model: MeasuredModel) -> list[TimedEvent]:
-        async def events() -> list[TimedEvent]:
-            return [timed async for timed in transcribe(FileSource(path, paced=True), model, varied(setting))]
 
-        return asyncio.run(events())
+def _heard(source: FileSource, model: MeasuredModel, options: StreamingOptions) -> list[TimedEvent]:
+    async def events() -> list[TimedEvent]:
+        return [timed async for timed in transcribe(source, model, options)]
+
+    return asyncio.run(events())
 
 
 if __name__ == "__main__":

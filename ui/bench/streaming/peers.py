@@ -67,7 +67,8 @@ def _whisper_live_kit(name: str, policy: str) -> Program:
         worker=_WORKERS / "whisper_livekit_worker.py",
         settings={"policy": policy},
         note="its server as it comes but for raw sound, English and the alignment heads of the model; validated text "
-        "is stable, a line is final when another one or a silence follows; memory is the server's",
+        "is stable, a line is final when another one or a silence follows; memory is the server's, processor "
+        "seconds are those of the server and its client",
     )
 
 
@@ -85,7 +86,8 @@ PEERS: dict[str, Program] = {
         note="its server and its own client as they come (its Silero filter, beam 5, int8), no batching, but a "
         "thread for each processor where its run_server.py takes one; the client "
         "waits as after a file, until nothing new came for 15 s, and keeps what is open then; memory is the server's, "
-        "processor seconds are those until the sound ends: then its server decodes the last of it over and over",
+        "processor seconds are those of its server and its clients until the sound ends: then the server decodes the "
+        "last of it over and over",
     ),
     "whisperlivekit-localagreement": _whisper_live_kit("LocalAgreement", "localagreement"),
     "whisperlivekit-alignatt": _whisper_live_kit("AlignAtt", "simulstreaming"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from operator import add
 
 from rich.table import Table
 
-from ui.bench.streaming.measure import StreamRun
-from ui.scoring.delays import percentile
+from ui.bench.streaming.measure import OFFLINE, StreamRun
+from ui.scoring.delays import least_for, percentile, percentile_of_all
 from ui.scoring.scores import Score
 
 TOGETHER = "together"
@@ -22,10 +23,12 @@ Column = tuple[str, Callable[[Runs], str]]
 def tables_of(runs: Runs) -> Iterator[Table]:
     """Yield what readers got right, how soon, how steadily, and what it cost."""
     spoken = [run for run in runs if run.score.n_words]
+    live = [run for run in spoken if run.clock != OFFLINE]
     silent = [run for run in runs if not run.score.n_words]
     yield _table("Words: errors in %", spoken, _WORDS)
-    yield _table("Delays: seconds after the end of the word, of finals after that of the last word", spoken, _DELAYS)
-    yield _table("Steadiness, for each 100 words of the last text", spoken, _STEADINESS)
+    yield _table("Delays: seconds after the end of the word", live, _DELAYS)
+    yield _table("Finals: seconds after the end of their last word", live, _FINALS)
+    yield _table("Steadiness, for each 100 words of the last text", live, _STEADINESS)
     yield _table("Cost", runs, _COST)
     if silent:
         yield _table("Made up where nothing is said: words", silent, _SILENCE)
@@ -68,20 +71,30 @@ def _covered(runs: Runs) -> str:
     return f"{100 * len(score.shown_s) / score.n_timed:.1f}" if score.n_timed else _NONE
 
 
+def _late_of_all(runs: Runs) -> str:
+    score = total(runs)
+    late_s = percentile_of_all(score.shown_s, score.n_timed, 95) if score.n_timed else math.inf
+    return f"{late_s:.2f}" if late_s < math.inf else _NONE
+
+
 def _count(name: str) -> Callable[[Runs], str]:
     return lambda runs: str(getattr(total(runs), name))
 
 
-def _late(name: str, percent: int) -> Callable[[Runs], str]:
+def _late(name: str, percent: int, n_least: int = 2) -> Callable[[Runs], str]:
     def cell(runs: Runs) -> str:
         values = getattr(total(runs), name)
-        return f"{percentile(values, percent):.2f}" if len(values) > 1 else _NONE
+        return f"{percentile(values, percent):.2f}" if len(values) >= n_least else _NONE
 
     return cell
 
 
 def _lates(what: str, name: str) -> list[Column]:
     return [(f"{what} p{percent}", _late(name, percent)) for percent in (50, 95, 99)]
+
+
+def _n(name: str) -> Callable[[Runs], str]:
+    return lambda runs: str(len(getattr(total(runs), name)))
 
 
 def _after_hangover(runs: Runs) -> str:
@@ -125,8 +138,13 @@ _WORDS: list[Column] = [
 _DELAYS: list[Column] = [
     ("of words, %", _covered),
     *_lates("shown", "shown_s"),
+    ("p95 of all", _late_of_all),
     *_lates("settled", "settled_s"),
-    *_lates("final", "final_s"),
+    *_lates("stays", "stays_s"),
+]
+_FINALS: list[Column] = [
+    ("finals, n", _n("final_s")),
+    *((f"final p{percent}", _late("final_s", percent, least_for(percent))) for percent in (50, 95, 99)),
     ("p50 – hangover", _after_hangover),
 ]
 _STEADINESS: list[Column] = [
