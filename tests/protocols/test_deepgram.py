@@ -226,6 +226,7 @@ def test_keep_alive_asks_for_nothing() -> None:
         "{}",
         '{"type": ["Finalize"]}',
         '{"type": "Configure", "keyterms": "a"}',
+        json.dumps({"type": "Configure", "keyterms": [2001 * "a"]}),
         '{"type": "Configure", "keyterms": ["\\ud800"]}',
         '{"type": NaN}',
         100_000 * "[",

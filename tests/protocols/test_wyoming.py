@@ -226,6 +226,7 @@ def test_what_a_server_does_not_know_is_dropped() -> None:
         (written(Transcribe(language="tlh")), "language 'tlh' is not known"),
         (written(Event("transcribe", {"language": 3})), "language must be a text"),
         (written(Event("transcribe", {"transcript_names": "a"})), "transcript_names must be a list of words"),
+        (written(Event("transcribe", {"transcript_terms": [2001 * "a"]})), "may have 2000 characters, got 2001"),
         (written(chunk(width=4)), "width must be 1 or 2 bytes, got 4"),
         (written(chunk(rate=1)), "rate must be between"),
         (written(Event("audio-start", {"rate": "16000"})), "rate and channels must be whole numbers"),
