@@ -47,7 +47,7 @@ class Conversation:
     def take_back(self, at_s: float, session: Session) -> list[str]:
         """Forget what was not committed up to ``at_s``; return what the client is told."""
         self._committed_to_s = at_s
-        item = self._items.take_back(at_s) if session.is_manual else None
+        item = self._items.take_back(at_s) if session.is_manual else self._items.forget_open()
         told = [] if item is None else self._withdrawn(item)
         return [self._messages.message("input_audio_buffer.cleared"), *told]
 
@@ -110,9 +110,6 @@ class Conversation:
             return []
         if item.is_manual:
             return self._delta(item, new)
-        if not item.is_committed:
-            # It was taken back while somebody spoke: else its end would have been told before.
-            return self._withdrawn(self._items.forget(item))
         return [*self._delta(item, new), *self._complete(item, session)]
 
     def _fail(self, event: DecodeFailed) -> list[str]:
