@@ -141,6 +141,7 @@ class OpenAIRealtime:
             raise RequestError(f"The session cannot be set so: {error}.", "session") from error
         self._session, self._form, self._may_change_form = session, form, False
         self._messages.form = form
+        self._conversation.configure(session)
         updated = "transcription_session.updated" if is_beta else "session.updated"
         return [Configure(options), Send(self._settings(updated))]
 
