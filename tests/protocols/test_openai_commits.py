@@ -124,7 +124,7 @@ def test_what_was_not_committed_is_told_at_the_end() -> None:
     talk.append(2.0)
     talk.hear(started(1, 0.0), SpeechStopped(1, 2.0), final("The end."))
 
-    *committed, completed = talk.protocol.finish()
+    *committed, completed = talk.protocol.last_text()
     assert len(committed) == len(COMMITTED)
     assert '"transcript": "The end."' in str(completed)
 

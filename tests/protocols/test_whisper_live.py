@@ -279,4 +279,4 @@ def test_who_is_refused_later_is_told_at_once(kind: Any, expected: dict[str, Any
 
 
 def test_nothing_is_said_behind_the_last_final() -> None:
-    assert [] == made().finish()
+    assert [] == [*made().last_text(), *made().finish()]

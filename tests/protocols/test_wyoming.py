@@ -171,10 +171,10 @@ def test_a_client_that_stops_sending_gets_its_transcript() -> None:
     protocol.receive_message(written(chunk()))
     protocol.receive_event(final("one"))
 
-    transcript, _ = read(protocol.finish())
+    transcript, _ = read(protocol.last_text())
 
     assert Transcript.from_event(transcript).text == "one"
-    assert [] == Wyoming(opening()).finish()
+    assert [] == Wyoming(opening()).last_text()
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,13 @@ class OpenAIRealtime:
         again = "" if refusal.retry_after_s is None else f" Try again in {refusal.retry_after_s:.0f} s."
         return [Send(self._messages.problem(kind, code, refusal.message + again)), Close(close_code, code)]
 
-    def finish(self) -> list[str | bytes]:
+    def last_text(self) -> list[str | bytes]:
         """The text that the client has not committed."""
         return [*self._conversation.finish(self._session)]
+
+    def finish(self) -> list[str | bytes]:
+        """Nothing: the last item was the last word."""
+        return []
 
     def _append(self, fields: Fields) -> list[Command]:
         encoded = fields.need("audio", text)

@@ -96,9 +96,13 @@ class Wyoming:
         """Return an error event and the end of the connection."""
         return self._fail(refusal.message, refusal.kind)
 
-    def finish(self) -> list[str | bytes]:
+    def last_text(self) -> list[str | bytes]:
         """Return the transcript of a client that stopped sending without ``audio-stop``."""
         return self._transcript() if self._has_audio else []
+
+    def finish(self) -> list[str | bytes]:
+        """Return nothing: the transcript was the last word."""
+        return []
 
     def _receive_frame(self, frame: Frame) -> list[Command]:
         match frame.type:
