@@ -264,8 +264,8 @@ class Session:
     def _note(self, timed: TimedEvent) -> None:
         self._meters.watch(timed)
         match timed.event:
-            case Status(now_s=now_s, lag_s=lag_s):
-                self.live_lag_s = lag_s if now_s - timed.t_s < _LIVE_LEAD_S else 0.0
+            case Status(now_s=now_s):
+                self.live_lag_s = self._stream.late_s if now_s - timed.t_s < _LIVE_LEAD_S else 0.0
             case SpeechStarted():
                 self._is_speech = True
             case SpeechStopped():
