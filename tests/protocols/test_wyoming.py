@@ -18,7 +18,7 @@ from wyoming.ping import Ping, Pong
 from engine.events import AudioDropped, DecodeFailed, Discarded, Flushed, SpeechStarted, SpeechStopped, Status
 from engine.events import Event as EngineEvent
 from engine.options import DecodingOptions, StreamingOptions
-from ui.server.protocols.protocol import Audio, AudioFormat, Close, Command, Configure, Flush, Refusal, Send
+from ui.server.protocols.protocol import Audio, AudioFormat, Close, Command, Configure, End, Flush, Refusal, Send
 from ui.server.protocols.wyoming import Wyoming
 from ui.server.protocols.wyoming_frames import LONGEST_DATA, LONGEST_HEADER, LONGEST_PAYLOAD, FrameReader
 
@@ -240,10 +240,11 @@ def test_what_makes_no_sense_ends_the_connection(sent: bytes, why: str | None) -
     if why is None:
         assert 3 == len(commands)
         return
-    pong, error = answered(commands)
+    (pong,) = answered(commands)
+    (error,) = read(protocol.last_text())
     assert Pong.is_type(pong.type)
-    assert why in Error.from_event(error).text
-    assert isinstance(commands[-1], Close)
+    assert (True, "bad-request") == (why in Error.from_event(error).text, Error.from_event(error).code)
+    assert isinstance(commands[-1], End)
     assert [] == protocol.receive_message(written(Ping()))
 
 

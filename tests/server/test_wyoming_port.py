@@ -100,6 +100,30 @@ def test_who_stops_during_a_drain_still_gets_the_transcript() -> None:
     assert ("transcript-stop", "draining") == (stop.type, Error.from_event(error).code)
 
 
+def test_a_request_that_makes_no_sense_leaves_the_one_before_its_transcript() -> None:
+    async def talk() -> list[Event]:
+        model = HeldModel()
+        async with (
+            running_server(model) as running,
+            wyoming_port(running) as port,
+            AsyncTcpClient("127.0.0.1", port) as client,
+        ):
+            await send(client, [10, 20])
+            await client.write_event(AudioStop().event())
+            await asyncio.to_thread(model.was_asked.wait)
+            await client.write_event(Transcribe(language="tlh").event())
+            await client.write_event(Ping().event())  # is not read any more
+            model.go.set()
+            events = await read_until(client, "error")
+            assert await client.read_event() is None
+            return events
+
+    *_, transcript, stop, error = asyncio.run(asyncio.wait_for(talk(), 10))
+
+    assert "10 20" == Transcript.from_event(transcript).text
+    assert ("transcript-stop", "bad-request") == (stop.type, Error.from_event(error).code)
+
+
 def test_the_server_describes_itself() -> None:
     async def ask() -> Event:
         async with wyoming_server() as port, AsyncTcpClient("127.0.0.1", port) as client:
