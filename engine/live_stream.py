@@ -54,6 +54,11 @@ class LiveStream:
         return self._core.lag_s
 
     @property
+    def late_s(self) -> float:
+        """How late its text is, in seconds."""
+        return self._watched_core.late_s
+
+    @property
     def is_watched(self) -> bool:
         """Whether somebody wants to see text while it is spoken."""
         return self._options.partials
@@ -169,7 +174,7 @@ class LiveStream:
 
     @property
     def _watched_core(self) -> Transcriber:
-        assert isinstance(self._core, Transcriber), "a recording is neither flushed nor reconfigured"
+        assert isinstance(self._core, Transcriber), "a recording is neither flushed nor reconfigured, and never late"
         return self._core
 
     def _note_change(self) -> None:

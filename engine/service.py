@@ -101,6 +101,17 @@ class ModelService:
         return stream
 
     @property
+    def is_running(self) -> bool:
+        """Whether turns are taken; nothing is heard any more where they are not."""
+        return self._turns is not None and not self._turns.done()
+
+    async def failure(self) -> BaseException:
+        """Return why no more turns are taken, once that is so."""
+        assert self._turns is not None
+        await asyncio.wait({self._turns})
+        return _failure_of(self._turns)
+
+    @property
     def load(self) -> Load:
         """How busy the service is now."""
         total, recent = self._meter.total, self._meter.recent
@@ -175,6 +186,11 @@ class ModelService:
 
     def _end_streams(self, turns: asyncio.Task[None]) -> None:
         """Nobody decodes any more: let no reader wait for ever."""
-        error = None if turns.cancelled() else turns.exception()
+        error = _failure_of(turns)
         for stream in list(self._streams):
-            stream.end(error or RuntimeError("the model's service has ended"))
+            stream.end(error)
+
+
+def _failure_of(turns: asyncio.Task[None]) -> BaseException:
+    error = None if turns.cancelled() else turns.exception()
+    return error or RuntimeError("the model's service has ended")

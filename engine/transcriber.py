@@ -83,6 +83,14 @@ class Transcriber:
         return seconds(sum(self._heard_end(u) - u.decoded_to for u in self._utterances))
 
     @property
+    def late_s(self) -> float:
+        """How late its text is, in seconds: its lag; without partials, how long ago that ended which has no text."""
+        if self._options.partials:
+            return self.lag_s
+        ends = (end for u in self._utterances if (end := u.probable_end) is not None and u.decoded_to < end)
+        return self.now_s - seconds(next(ends, self._ring.end_sample))
+
+    @property
     def wants_audio(self) -> bool:
         """Whether so little speech waits for the model that more may come."""
         return self.lag_s < self._options.backlog_s

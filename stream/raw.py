@@ -51,9 +51,7 @@ class RawDecoder:
 
     def __init__(self, format: AudioFormat) -> None:
         self._format = format
-        # At 16 kHz mono there is nothing to resample, and no filter to wait for.
-        is_ready = format.rate == SAMPLE_RATE and format.channels == 1 and format.encoding != "f32le"
-        self._resampler = None if is_ready else Resampler(format.rate, format.channels)
+        self._resampler = _resampler(format)
         self._incomplete = b""
 
     @property
@@ -76,8 +74,17 @@ class RawDecoder:
         self._incomplete = b""
 
     def flush(self) -> NDArray[np.int16]:
-        """Return the last samples, int16 (n_samples,); nothing may follow.  Half a sample is left out."""
-        return np.empty(0, np.int16) if self._resampler is None else self._resampler.flush()
+        """Return what the resampler still holds, int16 (n_samples,); half a sample waits for its other half."""
+        if self._resampler is None:
+            return np.empty(0, np.int16)
+        last, self._resampler = self._resampler.flush(), _resampler(self._format)
+        return last
+
+
+def _resampler(format: AudioFormat) -> Resampler | None:
+    """At 16 kHz mono there is nothing to resample, and no filter to wait for."""
+    is_ready = format.rate == SAMPLE_RATE and format.channels == 1 and format.encoding != "f32le"
+    return None if is_ready else Resampler(format.rate, format.channels)
 
 
 def silence_like(samples: NDArray[np.int16]) -> NDArray[np.int16]:

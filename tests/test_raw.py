@@ -78,6 +78,17 @@ def test_what_cannot_be_decoded_is_named(format: dict[str, object], said: str) -
         AudioFormat(**format)
 
 
+@pytest.mark.parametrize("format", [AudioFormat(), AudioFormat("s16le", 8_000), AudioFormat("f32le", 48_000, 2)])
+def test_half_a_sample_goes_on_behind_a_flush(format: AudioFormat) -> None:
+    data = np.random.default_rng(7).standard_normal(2_000).astype("<f4").tobytes()
+    whole, halves = RawDecoder(format), RawDecoder(format)
+    edge = 4_000 // format.frame_bytes * format.frame_bytes
+    expected = [whole.decode(data[:edge]), whole.flush(), whole.decode(data[edge:]), whole.flush()]
+    heard = [halves.decode(data[: edge + 1]), halves.flush(), halves.decode(data[edge + 1 :]), halves.flush()]
+
+    np.testing.assert_array_equal(np.concatenate(heard), np.concatenate(expected))
+
+
 def test_what_the_connection_cut_in_half_is_forgotten() -> None:
     decoder = RawDecoder(AudioFormat())
     decoder.decode(b"\x01")

@@ -72,7 +72,11 @@ class _Ports:
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM or Ctrl-C; those who are connected then are finished first."""
+    """Serve until SIGTERM or Ctrl-C; those who are connected then are finished first.
+
+    Raises:
+        RuntimeError: the model's service has failed: nothing would be heard any more.
+    """
     with logging_to_stderr(as_json=arguments.log_format == "json"):
         return _checked_and_served(arguments)
 
@@ -136,10 +140,13 @@ async def _serve(setup: _Setup, ports: _Ports, load: Callable[[], ServedModel]) 
                 room.app = make_app(server, setup.access, setup.timings)
                 async with _wyoming(server, ports):
                     _announce(model, ports.web, setup)
-                    await stop.wait()
-                    _log.info("ending: %d streams are finished first", server.n_streams)
+                    failure = await _unless(stop, service.failure())
+                    if failure is None:
+                        _log.info("ending: %d streams are finished first", server.n_streams)
                     await server.drain()
                     await server.aclose()
+                    if failure is not None:
+                        raise RuntimeError(f"the model's service has failed: {failure!r}") from failure
 
 
 @asynccontextmanager

@@ -9,13 +9,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from fakes_ui import SAMPLE, SAMPLE_LINES, CountingModel
+from fakes_ui import SAMPLE, SAMPLE_LINES, CountingModel, pcm
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
 
+from engine.events import DecodeJob, Hypothesis
 from ui import commands
 from ui.cli import main
 from ui.server.transport import listening_socket
@@ -34,9 +37,12 @@ def _served_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def serve_while(
-    work: Callable[[int], None], capfd: pytest.CaptureFixture[str], *flags: str
+    work: Callable[[int], None], capfd: pytest.CaptureFixture[str], *flags: str, is_ended: bool = True
 ) -> tuple[int, str, list[BaseException]]:
-    """Serve on any port; once it does, ``work`` runs on a thread, then SIGTERM comes.  Code, log, failures of work."""
+    """Serve on any port; once it does, ``work`` runs on a thread, then SIGTERM comes, unless the server ends by itself.
+
+    Returns code, log, failures of work.
+    """
     failures: list[BaseException] = []
     log: list[str] = []
 
@@ -48,7 +54,8 @@ def serve_while(
         except BaseException as error:  # noqa: BLE001  # a thread's top: looked at below
             failures.append(error)
         finally:
-            os.kill(os.getpid(), signal.SIGTERM)
+            if is_ended:
+                os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -80,6 +87,30 @@ def test_it_serves_until_sigterm(capfd: pytest.CaptureFixture[str]) -> None:
     assert b"max_whisper_streams 0.0" in answers["/metrics"][1]
     assert "serving counting on abacus at" in log
     assert "ending: 0 streams are finished first" in log
+
+
+class DeafModel(ServedModel):
+    """Its answers are those of no job: the service cannot go on."""
+
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        return []
+
+
+def test_it_ends_where_the_service_of_the_model_does(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def talk(port: int) -> None:
+        with connect(f"ws://127.0.0.1:{port}/stream") as client:
+            client.send(pcm())
+            with pytest.raises(ConnectionClosedError, match="1011"):
+                list(client)
+
+    monkeypatch.setattr(commands, "model_loader", lambda arguments: DeafModel)
+    code, log, failures = serve_while(talk, capfd, is_ended=False)
+
+    assert (1, []) == (code, failures)
+    [said] = [line for line in log.splitlines() if line.startswith("max-whisper: ")]
+    assert "the model's service has failed: ValueError" in said
 
 
 def test_the_log_is_json_where_it_is_wanted(capfd: pytest.CaptureFixture[str]) -> None:

@@ -91,6 +91,7 @@ def test_an_endpoint_is_not_earlier_than_a_pause() -> None:
         (f"{PLAIN}&utterance_end_ms=999&interim_results=true", "1000 to 10000"),
         (f"{PLAIN}&keywords=no:-3", "keywords cannot make a word less likely"),
         (f"{PLAIN}&{'&'.join(501 * ['keyterm=a'])}", "at most 500"),
+        (f"{PLAIN}&keyterm={2001 * 'a'}", "may have 2000 characters, got 2001"),
     ],
 )
 def test_what_cannot_be_served_is_a_bad_request(query: str, why: str) -> None:

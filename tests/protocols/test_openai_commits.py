@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from openai_client import COMMITTED, TRANSCRIPTION, by_hand, discarded, events_of, final, kinds, partial, started, texts
+from openai_client import (
+    COMMITTED,
+    TRANSCRIPTION,
+    Talk,
+    by_hand,
+    discarded,
+    events_of,
+    final,
+    kinds,
+    opening,
+    partial,
+    started,
+    texts,
+)
 
 from engine.events import Flushed, SpeechStopped
 from ui.server.protocols.protocol import Flush
@@ -111,9 +124,45 @@ def test_what_was_not_committed_is_told_at_the_end() -> None:
     talk.append(2.0)
     talk.hear(started(1, 0.0), SpeechStopped(1, 2.0), final("The end."))
 
-    *committed, completed = talk.protocol.finish()
+    *committed, completed = talk.protocol.last_text()
     assert len(committed) == len(COMMITTED)
     assert '"transcript": "The end."' in str(completed)
+
+
+def test_turn_detection_ends_what_was_not_committed_by_hand() -> None:
+    talk = by_hand()
+    talk.append(30.0)
+    # The first utterance was cut because it grew too long.
+    events = talk.hear(started(1, 0.0), SpeechStopped(1, 28.0), started(2, 28.0))
+    talk.update(turn_detection={"type": "server_vad"})
+    events += talk.hear(final("One."), SpeechStopped(2, 31.0), final("Two.", 2))
+    events += talk.hear(started(3, 33.0), SpeechStopped(3, 34.0), final("Three.", 3))
+
+    assert [("One. Two.", "One. Two."), ("Three.", "Three.")] == list(texts(events).values())
+    assert 2 == kinds(events).count("input_audio_buffer.committed")
+
+
+def test_the_last_of_several_utterances_completes_what_turn_detection_ended() -> None:
+    talk = by_hand()
+    events = talk.hear(started(1, 0.0), SpeechStopped(1, 28.0), started(2, 28.0))
+    talk.update(turn_detection={"type": "server_vad"})
+    events += talk.hear(SpeechStopped(2, 31.0), final("One."), final("Two.", 2))
+
+    assert [("One. Two.", "One. Two.")] == list(texts(events).values())
+    assert 1 == kinds(events).count(f"{TRANSCRIPTION}.completed")
+
+
+def test_what_turn_detection_had_begun_is_committed_by_hand() -> None:
+    talk = Talk(opening())
+    talk.append(30.0)
+    events = talk.hear(started(1, 0.0))
+    talk.update(turn_detection=None)
+    events += talk.hear(SpeechStopped(1, 28.0), started(2, 28.0), final("One."))
+    flush, *told = talk.send("input_audio_buffer.commit")
+    assert isinstance(flush, Flush)
+    events += events_of(told) + talk.hear(SpeechStopped(2, 30.0), final("Two.", 2), Flushed(flush.tag, 30.0))
+
+    assert {flush.tag: ("One. Two.", "One. Two.")} == texts(events)
 
 
 def test_a_flush_of_nobody_s_changes_nothing() -> None:

@@ -142,12 +142,25 @@ def test_what_is_cleared_while_somebody_speaks_is_no_item() -> None:
     )
 
 
+def test_what_is_said_behind_a_clear_is_an_item_of_its_own() -> None:
+    talk = Talk(opening())
+    talk.append(2.0)
+    first = talk.hear(started())
+    talk.send("input_audio_buffer.clear")
+    # The model is still at work on what was taken back.
+    events = talk.hear(started(2, 4.0), discarded(), SpeechStopped(2, 5.0), final("Two.", 2))
+
+    assert [("Two.", "Two.")] == list(texts(events).values())
+    assert first[0]["item_id"] not in {event.get("item_id") for event in events}
+
+
 def test_cleared_text_is_withdrawn() -> None:
     talk = Talk(opening())
     talk.hear(started(), partial("Hello"))
-    talk.send("input_audio_buffer.clear")
 
-    assert [f"{TRANSCRIPTION}.failed"] == kinds(talk.hear(discarded()))
+    told = talk.ask("input_audio_buffer.clear")
+    assert ["input_audio_buffer.cleared", f"{TRANSCRIPTION}.failed"] == kinds(told)
+    assert [] == talk.hear(discarded())
 
 
 def test_a_commit_while_the_server_listens_ends_the_utterance() -> None:

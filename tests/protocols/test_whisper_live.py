@@ -228,6 +228,8 @@ def test_other_events(event: Event, expected: list[str]) -> None:
         ({"model": ["tiny"]}, "model must be a text"),
         ({"task": "sing"}, "task must be transcribe or translate"),
         ({"hotwords": ["a"]}, "hotwords must be a text"),
+        ({"hotwords": 2001 * " "}, "a word that is made likely may have 2000 characters, got 2001"),
+        ({"initial_prompt": 1_000_000 * " "}, "initial_prompt may have 2000 characters, got 1000000"),
     ],
 )
 def test_what_cannot_be_served_is_an_error_and_a_close(changes: dict[str, Any], why: str) -> None:
@@ -277,4 +279,4 @@ def test_who_is_refused_later_is_told_at_once(kind: Any, expected: dict[str, Any
 
 
 def test_nothing_is_said_behind_the_last_final() -> None:
-    assert [] == made().finish()
+    assert [] == [*made().last_text(), *made().finish()]

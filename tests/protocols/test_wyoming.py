@@ -18,7 +18,7 @@ from wyoming.ping import Ping, Pong
 from engine.events import AudioDropped, DecodeFailed, Discarded, Flushed, SpeechStarted, SpeechStopped, Status
 from engine.events import Event as EngineEvent
 from engine.options import DecodingOptions, StreamingOptions
-from ui.server.protocols.protocol import Audio, AudioFormat, Close, Command, Configure, Flush, Refusal, Send
+from ui.server.protocols.protocol import Audio, AudioFormat, Close, Command, Configure, End, Flush, Refusal, Send
 from ui.server.protocols.wyoming import Wyoming
 from ui.server.protocols.wyoming_frames import LONGEST_DATA, LONGEST_HEADER, LONGEST_PAYLOAD, FrameReader
 
@@ -171,10 +171,10 @@ def test_a_client_that_stops_sending_gets_its_transcript() -> None:
     protocol.receive_message(written(chunk()))
     protocol.receive_event(final("one"))
 
-    transcript, _ = read(protocol.finish())
+    transcript, _ = read(protocol.last_text())
 
     assert Transcript.from_event(transcript).text == "one"
-    assert [] == Wyoming(opening()).finish()
+    assert [] == Wyoming(opening()).last_text()
 
 
 @pytest.mark.parametrize(
@@ -226,6 +226,7 @@ def test_what_a_server_does_not_know_is_dropped() -> None:
         (written(Transcribe(language="tlh")), "language 'tlh' is not known"),
         (written(Event("transcribe", {"language": 3})), "language must be a text"),
         (written(Event("transcribe", {"transcript_names": "a"})), "transcript_names must be a list of words"),
+        (written(Event("transcribe", {"transcript_terms": [2001 * "a"]})), "may have 2000 characters, got 2001"),
         (written(chunk(width=4)), "width must be 1 or 2 bytes, got 4"),
         (written(chunk(rate=1)), "rate must be between"),
         (written(Event("audio-start", {"rate": "16000"})), "rate and channels must be whole numbers"),
@@ -239,10 +240,11 @@ def test_what_makes_no_sense_ends_the_connection(sent: bytes, why: str | None) -
     if why is None:
         assert 3 == len(commands)
         return
-    pong, error = answered(commands)
+    (pong,) = answered(commands)
+    (error,) = read(protocol.last_text())
     assert Pong.is_type(pong.type)
-    assert why in Error.from_event(error).text
-    assert isinstance(commands[-1], Close)
+    assert (True, "bad-request") == (why in Error.from_event(error).text, Error.from_event(error).code)
+    assert isinstance(commands[-1], End)
     assert [] == protocol.receive_message(written(Ping()))
 
 

@@ -80,6 +80,34 @@ def test_what_the_model_fails_over_is_told_and_the_stream_goes_on() -> None:
     assert "end" == messages[-1]["kind"]
 
 
+class DeafModel(ReadingModel):
+    """Its answers are those of no job: the service cannot go on."""
+
+    def decode(self, jobs: list[DecodeJob]) -> list[Hypothesis]:
+        return []
+
+
+def test_where_nothing_is_heard_any_more_nobody_is_sent() -> None:
+    async def talk() -> tuple[list[Message], int, bytes, list[Message]]:
+        async with running_server(DeafModel()) as running:
+            async with running.client() as client:
+                await client.send(pcm([10]))
+                await client.send(END)
+                messages = await until_closed(client)
+            async with running.client() as late:
+                refused = await until_closed(late)
+            with pytest.raises(RefusedError, match="the model has failed"), running.server.admit():
+                pass
+            answer = await running.get("/readyz")
+            return messages, answer.status, answer.body, refused
+
+    messages, status, body, refused = asyncio.run(asyncio.wait_for(talk(), 10))
+
+    assert "internal" == messages[-1]["code"]
+    assert (503, b'{"status":"model_failed"}') == (status, body)
+    assert ["internal"] == [message["code"] for message in refused]
+
+
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
 

@@ -10,6 +10,8 @@ from fakes import LONG_PAUSE, HeldModel
 from fakes_server import Message, pcm, running_server, texts, until, until_closed
 from websockets.asyncio.client import ClientConnection
 
+from engine import live_stream
+from ui.server import session
 from ui.server.limits import Limits, refusal_of_another
 
 HANDSHAKE = (
@@ -66,6 +68,28 @@ def test_admission_goes_by_the_load(n_streams: int, busy: float, lag_s: float, i
 
     assert is_refused == (refusal is not None)
     assert refusal is None or (refusal.retry_after_s is not None and "try again" in refusal.message)
+
+
+@pytest.mark.parametrize(("path", "is_late"), [("/stream", True), ("/stream?partials=false", False)])
+def test_who_gets_no_partials_is_not_late_while_somebody_speaks(
+    path: str, is_late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_LIVE_LEAD_S", 60.0)  # it need not be spoken in its own time
+    monkeypatch.setattr(live_stream, "_STATUS_EVERY_S", 0.0)
+
+    async def talk() -> float:
+        model = HeldModel()
+        async with running_server(model) as running, running.client(path) as client:
+            await client.send(pcm(range(10, 22)))
+            while (await until(client, "status"))[-1]["now"] < 4:
+                pass
+            model.go.set()
+            return running.server.live_lag_s
+
+    late_s = asyncio.run(asyncio.wait_for(talk(), 10))
+
+    assert is_late == (late_s > 3)
+    assert is_late == (late_s > 0)
 
 
 def test_a_big_message_is_refused_by_name_and_one_as_big_as_may_be_is_not() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+import pytest
 from fakes import LONG_PAUSE
 from fakes_server import Message, pcm, running_server, texts, until_closed
 
@@ -22,3 +24,19 @@ def test_speech_becomes_finals() -> None:
     assert ("session", "end") == (messages[0]["kind"], messages[-1]["kind"])
     numbers = [message["seq"] for message in messages if "seq" in message]
     assert list(range(len(numbers))) == numbers
+
+
+@pytest.mark.parametrize(
+    "between", [['{"kind":"flush"}'], ['{"kind":"pause"}', '{"kind":"resume"}'], ['{"kind":"gap","samples":1}']]
+)
+def test_half_a_sample_goes_on_in_the_next_message(between: Sequence[str]) -> None:
+    async def talk() -> list[str]:
+        async with running_server() as running, running.client() as client:
+            first, second = pcm([10, 20]), pcm([30]) + bytes(32_000)
+            await client.send(first + second[:1])
+            for message in (*between, second[1:]):
+                await client.send(message)
+            await client.send('{"kind":"end"}')
+            return texts(await until_closed(client))
+
+    assert "10 20 30" == " ".join(asyncio.run(asyncio.wait_for(talk(), 10)))

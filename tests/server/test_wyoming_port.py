@@ -7,14 +7,15 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fakes import LONG_PAUSE
-from fakes_server import pcm, running_server
+from fakes import LONG_PAUSE, HeldModel
+from fakes_server import Running, pcm, running_server
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.error import Error
 from wyoming.event import Event
 from wyoming.info import Describe, Info
+from wyoming.ping import Ping
 
 from ui.server.limits import Limits
 from ui.server.transport import listening_socket
@@ -26,11 +27,16 @@ FORMAT = {"rate": 16_000, "width": 2, "channels": 1}
 @asynccontextmanager
 async def wyoming_server(limits: Limits | None = None) -> AsyncIterator[int]:
     """Serve in the block; the port."""
-    async with running_server(limits=limits) as running:
-        bound = listening_socket("127.0.0.1", 0)
-        port = bound.getsockname()[1]
-        async with wyoming_served(running.server, bound):
-            yield port
+    async with running_server(limits=limits) as running, wyoming_port(running) as port:
+        yield port
+
+
+@asynccontextmanager
+async def wyoming_port(running: Running) -> AsyncIterator[int]:
+    """A server's other port, in the block."""
+    bound = listening_socket("127.0.0.1", 0)
+    async with wyoming_served(running.server, bound):
+        yield bound.getsockname()[1]
 
 
 async def send(client: AsyncTcpClient, words: list[int]) -> None:
@@ -66,6 +72,56 @@ def test_requests_on_one_connection_are_transcribed_one_after_another() -> None:
     assert kinds == [event.type for event in first]
     assert Transcript.from_event(first[-2]).text == "10 20 30"
     assert Transcript.from_event(second[-2]).text == "40"
+
+
+def test_who_stops_during_a_drain_still_gets_the_transcript() -> None:
+    async def talk() -> list[Event]:
+        model = HeldModel()
+        async with (
+            running_server(model) as running,
+            wyoming_port(running) as port,
+            AsyncTcpClient("127.0.0.1", port) as client,
+        ):
+            await send(client, [10, 20, LONG_PAUSE])
+            await asyncio.to_thread(model.was_asked.wait)
+            draining = asyncio.create_task(running.server.drain())
+            await client.write_event(AudioStop().event())
+            await client.write_event(Ping().event())
+            await read_until(client, "pong")
+            model.go.set()
+            events = await read_until(client, "error")
+            await client.disconnect()
+            await draining
+            return events
+
+    *_, transcript, stop, error = asyncio.run(asyncio.wait_for(talk(), 10))
+
+    assert "10 20" == Transcript.from_event(transcript).text
+    assert ("transcript-stop", "draining") == (stop.type, Error.from_event(error).code)
+
+
+def test_a_request_that_makes_no_sense_leaves_the_one_before_its_transcript() -> None:
+    async def talk() -> list[Event]:
+        model = HeldModel()
+        async with (
+            running_server(model) as running,
+            wyoming_port(running) as port,
+            AsyncTcpClient("127.0.0.1", port) as client,
+        ):
+            await send(client, [10, 20])
+            await client.write_event(AudioStop().event())
+            await asyncio.to_thread(model.was_asked.wait)
+            await client.write_event(Transcribe(language="tlh").event())
+            await client.write_event(Ping().event())  # is not read any more
+            model.go.set()
+            events = await read_until(client, "error")
+            assert await client.read_event() is None
+            return events
+
+    *_, transcript, stop, error = asyncio.run(asyncio.wait_for(talk(), 10))
+
+    assert "10 20" == Transcript.from_event(transcript).text
+    assert ("transcript-stop", "bad-request") == (stop.type, Error.from_event(error).code)
 
 
 def test_the_server_describes_itself() -> None:

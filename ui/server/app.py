@@ -133,8 +133,8 @@ async def _healthz(_: Request) -> Response:
 
 
 async def _readyz(request: Request) -> Response:
-    is_ready = request.app.state.server.is_ready
-    return JSONResponse({"status": "ready" if is_ready else "draining"}, 200 if is_ready else 503)
+    readiness = request.app.state.server.readiness
+    return JSONResponse({"status": readiness}, 200 if readiness == "ready" else 503)
 
 
 async def _info(request: Request) -> Response:

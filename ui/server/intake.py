@@ -41,9 +41,7 @@ class Intake:
 
     def flush(self) -> Iterator[AudioChunk]:
         """Yield what the resampler still holds; other audio may follow, in any format."""
-        format = self._decoder.format
         yield from self._placed(AudioChunk(self._decoder.flush(), self._end_sample))
-        self._decoder = RawDecoder(format)
 
     def _placed(self, chunk: AudioChunk) -> Iterator[AudioChunk]:
         assert len(chunk.samples) <= 2 * SAMPLE_RATE

@@ -8,7 +8,7 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from engine.options import StreamingOptions
 from engine.service import ModelService
@@ -25,6 +25,7 @@ ProtocolFactory = Callable[[Opening], StreamProtocol]
 _FIRST_MESSAGE_S = 5.0
 """How long a client's first message is waited for where a refusal can only be said in answer to it."""
 _REPLACED = Close(4409, "another connection goes on with this session")
+_DEAF = Refusal("internal", "the model has failed, and the server is about to end: connect again in a moment", 5.0)
 _DRAINING = Refusal("draining", "the server is about to end: connect again in a moment", 5.0)
 
 _log = logging.getLogger(__name__)
@@ -94,9 +95,11 @@ class SpeechServer:
         return max((held.session.live_lag_s for held in self._held.values()), default=0.0)
 
     @property
-    def is_ready(self) -> bool:
-        """Whether streams are begun."""
-        return not self._is_draining
+    def readiness(self) -> Literal["ready", "draining", "model_failed"]:
+        """Whether streams are begun, or why not."""
+        if not self.service.is_running:
+            return "model_failed"
+        return "draining" if self._is_draining else "ready"
 
     @contextlib.contextmanager
     def admit(self) -> Iterator[None]:
@@ -190,6 +193,8 @@ class SpeechServer:
             await asyncio.wait(self._ends)
 
     def _refusal_of_another(self) -> Refusal | None:
+        if not self.service.is_running:
+            return _DEAF
         if self._is_draining:
             return _DRAINING
         busy = self.service.load.busy

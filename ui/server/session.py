@@ -173,6 +173,8 @@ class Session:
                     self._answer(command)
                 case _ if not self._has_ended:
                     self._change(command)
+                case Flush(tag=tag):  # of what came before the end
+                    self._stream.flush(tag)
 
     async def _take(self, chunks: Iterator[AudioChunk]) -> None:
         """Give chunks to the stream as it has room."""
@@ -254,15 +256,16 @@ class Session:
             self.refuse(FAULT)
 
     def _last_letters(self) -> list[Letter]:
+        text = self._protocol.last_text()
         if self._farewell is not None:
-            return self.refusal_letters(self._farewell)
-        return [*self._protocol.finish(), Close()]
+            return [*text, *self.refusal_letters(self._farewell)]
+        return [*text, *self._protocol.finish(), Close()]
 
     def _note(self, timed: TimedEvent) -> None:
         self._meters.watch(timed)
         match timed.event:
-            case Status(now_s=now_s, lag_s=lag_s):
-                self.live_lag_s = lag_s if now_s - timed.t_s < _LIVE_LEAD_S else 0.0
+            case Status(now_s=now_s):
+                self.live_lag_s = self._stream.late_s if now_s - timed.t_s < _LIVE_LEAD_S else 0.0
             case SpeechStarted():
                 self._is_speech = True
             case SpeechStopped():

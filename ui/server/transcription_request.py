@@ -15,14 +15,13 @@ from ui.server.protocols.openai_fields import (
     Read,
     RequestError,
     flag,
-    keyword,
+    keywords,
     language_of,
     model_of,
     number,
     one_of,
+    prompt,
     read_json,
-    several,
-    text,
 )
 from ui.server.protocols.openai_forms import Served, turn_detection_of
 from ui.server.protocols.openai_session import TurnDetection
@@ -106,8 +105,8 @@ def _options(fields: Fields, request: TranscriptionRequest, served: Served, usua
         language=spoken or (None if heard else usual.language),
         languages=heard or (() if spoken else usual.languages),
         translate=request.task == "translate",
-        prompt=fields.take("prompt", text, usual.prompt, ""),
-        hotwords=fields.take("keywords", several(keyword), usual.hotwords, ()),
+        prompt=fields.take("prompt", prompt, usual.prompt, ""),
+        hotwords=fields.take("keywords", keywords, usual.hotwords, ()),
         temperatures=_temperatures(fields.take("temperature", number(0, 1), None, None), usual),
         timestamps=is_verbose and "segment" in request.granularities,
         words=request.form in {"srt", "vtt"} or (is_verbose and "word" in request.granularities),

@@ -120,10 +120,14 @@ class Deepgram:
         code, prefix = _CLOSE_CODES[refusal.kind]
         return [Send(_error(refusal.kind, refusal.message)), Close(code, close_reason(prefix + refusal.message))]
 
+    def last_text(self) -> list[str | bytes]:
+        """Return the result that waited to be finalized."""
+        held, self._held = self._held, None
+        return [] if held is None else [json.dumps(held)]
+
     def finish(self) -> list[str | bytes]:
         """Return the summary that comes before the connection closes."""
-        held, self._held = self._held, None
-        return [*([] if held is None else [json.dumps(held)]), json.dumps(self._metadata())]
+        return [json.dumps(self._metadata())]
 
     def _receive_control(self, text: str) -> list[Command]:
         try:

@@ -47,9 +47,14 @@ class Conversation:
     def take_back(self, at_s: float, session: Session) -> list[str]:
         """Forget what was not committed up to ``at_s``; return what the client is told."""
         self._committed_to_s = at_s
-        item = self._items.take_back(at_s) if session.is_manual else None
+        item = self._items.take_back(at_s) if session.is_manual else self._items.forget_open()
         told = [] if item is None else self._withdrawn(item)
         return [self._messages.message("input_audio_buffer.cleared"), *told]
+
+    def configure(self, session: Session) -> None:
+        """Go by ``session`` from here on: who ends the item under way may be another now."""
+        if self._items.open is not None:
+            self._items.open.is_manual = session.is_manual
 
     def receive_event(self, event: Event, session: Session) -> list[str]:
         """Return what the client is told of ``event``."""
@@ -108,12 +113,9 @@ class Conversation:
         item, new = self._items.receive_ending(ending)
         if item is None:
             return []
-        if item.is_manual:
-            return self._delta(item, new)
-        if not item.is_committed:
-            # It was taken back while somebody spoke: else its end would have been told before.
-            return self._withdrawn(self._items.forget(item))
-        return [*self._delta(item, new), *self._complete(item, session)]
+        # What was begun by hand, and ended by turn detection, may hold several utterances.
+        is_whole = item.is_committed and not item.is_manual and not item.unheard
+        return [*self._delta(item, new), *(self._complete(item, session) if is_whole else ())]
 
     def _fail(self, event: DecodeFailed) -> list[str]:
         item = self._items.of(event.utterance_id)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ui.server.protocols.reading import LONGEST_TEXT, MOST_WORDS
+
 T = TypeVar("T")
 Read = Callable[[object, str], T]
 """Makes a value of what was sent; told where it stood, for the complaint."""
@@ -201,9 +203,25 @@ def several(read_each: Read[T]) -> Read[tuple[T, ...]]:
     return read
 
 
+def prompt(value: object, path: str) -> str:
+    """Read text that came before, names, a style."""
+    said = text(value, path)
+    if len(said) > LONGEST_TEXT:
+        raise RequestError(f"Invalid '{path}': at most {LONGEST_TEXT} characters, got {len(said)}.", path)
+    return said
+
+
+def keywords(value: object, path: str) -> tuple[str, ...]:
+    """Read the words and phrases that are likely to be said."""
+    words = several(keyword)(value, path)
+    if len(words) > MOST_WORDS:
+        raise RequestError(f"Invalid '{path}': at most {MOST_WORDS} keywords, got {len(words)}.", path)
+    return words
+
+
 def keyword(value: object, path: str) -> str:
-    """Read a word or phrase that is likely to be said."""
-    word = text(value, path).strip()
+    """Read one of them."""
+    word = prompt(value, path).strip()
     if not word or any(character in word for character in "<>\r\n"):
         raise RequestError(f"Invalid '{path}': a keyword may not be empty or hold <, > or line breaks.", path)
     return word

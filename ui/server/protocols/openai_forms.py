@@ -12,13 +12,13 @@ from ui.server.protocols.openai_fields import (
     Read,
     RequestError,
     flag,
-    keyword,
+    keywords,
     language_of,
     model_of,
     number,
     one_of,
+    prompt,
     several,
-    text,
     whole,
 )
 from ui.server.protocols.openai_session import (
@@ -201,8 +201,8 @@ def _transcription(session: Session, served: Served) -> Read[Transcription | Non
             model=fields.take("model", model_of(served.model_name), now.model, served.model_name),
             language=fields.take("language", language, now.language, None) or None,
             languages=fields.take("languages", several(language), now.languages, ()),
-            prompt=fields.take("prompt", text, now.prompt, ""),
-            keywords=fields.take("keywords", several(keyword), now.keywords, ()),
+            prompt=fields.take("prompt", prompt, now.prompt, ""),
+            keywords=fields.take("keywords", keywords, now.keywords, ()),
             delay=fields.take("delay", one_of(*DELAYS_S), now.delay, None),
         )
         fields.finish()

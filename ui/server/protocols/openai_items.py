@@ -147,14 +147,13 @@ class ItemLog:
         while self._bounds and self._bounds[-1].item is None:
             self._bounds.pop()
         self._bounds.append(_Bound(at_s, None))
-        return self.forget(self._open) if self._open is not None else None
+        return self.forget_open()
 
-    def forget(self, item: Item) -> Item:
-        """Let go of an item that will never be committed."""
-        for utterance_id in item.unheard:
+    def forget_open(self) -> Item | None:
+        """Let go of the item that is not committed, and will never be; return it."""
+        item, self._open = self._open, None
+        for utterance_id in () if item is None else item.unheard:
             del self._of_utterance[utterance_id]
-        if item is self._open:
-            self._open = None
         return item
 
     def receive_ending(self, ending: Final | Discarded) -> tuple[Item | None, str]:

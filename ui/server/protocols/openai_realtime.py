@@ -90,9 +90,13 @@ class OpenAIRealtime:
         again = "" if refusal.retry_after_s is None else f" Try again in {refusal.retry_after_s:.0f} s."
         return [Send(self._messages.problem(kind, code, refusal.message + again)), Close(close_code, code)]
 
-    def finish(self) -> list[str | bytes]:
+    def last_text(self) -> list[str | bytes]:
         """The text that the client has not committed."""
         return [*self._conversation.finish(self._session)]
+
+    def finish(self) -> list[str | bytes]:
+        """Nothing: the last item was the last word."""
+        return []
 
     def _append(self, fields: Fields) -> list[Command]:
         encoded = fields.need("audio", text)
@@ -141,6 +145,7 @@ class OpenAIRealtime:
             raise RequestError(f"The session cannot be set so: {error}.", "session") from error
         self._session, self._form, self._may_change_form = session, form, False
         self._messages.form = form
+        self._conversation.configure(session)
         updated = "transcription_session.updated" if is_beta else "session.updated"
         return [Configure(options), Send(self._settings(updated))]
 

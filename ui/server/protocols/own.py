@@ -88,6 +88,10 @@ class OwnProtocol:
         more = {} if refusal.retry_after_s is None else {"retry_after": refusal.retry_after_s}
         return [Send(_error(refusal.kind, refusal.message, **more))]
 
+    def last_text(self) -> list[str | bytes]:
+        """Return nothing: no text is held back."""
+        return []
+
     def finish(self) -> list[str | bytes]:
         """Say that nothing more comes."""
         return [self._numbered({"kind": "end"})]

@@ -8,10 +8,7 @@ from typing import Any, cast
 
 from engine.options import StreamingOptions
 from stream.raw import AudioFormat, SampleEncoding
-from ui.server.protocols.reading import shown
-
-_LONGEST_TEXT = 2_000
-_MOST_WORDS = 500
+from ui.server.protocols.reading import LONGEST_TEXT, MOST_WORDS, shown
 
 _Check = Callable[[str, object], Any]
 
@@ -100,8 +97,8 @@ def _boolean(name: str, value: object) -> bool:
 def _text(name: str, value: object) -> str:
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        raise BadRequestError(f"{name} must be text of at most {_LONGEST_TEXT} characters")
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise BadRequestError(f"{name} must be text of at most {LONGEST_TEXT} characters")
     return value
 
 
@@ -112,8 +109,8 @@ def _code(name: str, value: object) -> str | None:
 def _texts(name: str, value: object) -> tuple[str, ...]:
     if value is None:
         return ()
-    if not isinstance(value, list) or len(value) > _MOST_WORDS:
-        raise BadRequestError(f"{name} must be a list of at most {_MOST_WORDS} texts")
+    if not isinstance(value, list) or len(value) > MOST_WORDS:
+        raise BadRequestError(f"{name} must be a list of at most {MOST_WORDS} texts")
     return tuple(_text(name, item) for item in value)
 
 

@@ -6,7 +6,8 @@ A protocol belongs to one connection.  It is told what arrived, and answers with
     receive_message(message) → commands    from the client
     receive_event(timed) → messages        from the engine
     refuse(refusal) → commands         a limit was reached
-    finish() → messages                all is final; the connection closes after them
+    last_text() → messages             all is final
+    finish() → messages                the connection closes normally after them
 """
 
 from __future__ import annotations
@@ -190,5 +191,8 @@ class StreamProtocol(Protocol):
         Nothing, where it can only be said in answer to a client's first message: that one is waited for, shortly.
         """
 
+    def last_text(self) -> list[str | bytes]:
+        """Return what was held back of the text: every event has been received."""
+
     def finish(self) -> list[str | bytes]:
-        """Return the last messages before the normal close: every event has been received."""
+        """Return the last messages before the normal close, behind the last text."""

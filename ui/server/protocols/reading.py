@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 MOST_WORDS = 500
 """Hotwords of one client: as many as Deepgram takes."""
+LONGEST_TEXT = 2_000
+"""Characters of a prompt and of each hotword: many times what Whisper can be told of either."""
 _LONGEST_SHOWN = 60
 _LONGEST_REASON = 123
 """What RFC 6455 §5.5 leaves of a control frame behind the code, in bytes."""
@@ -52,6 +54,18 @@ def text_field(fields: Mapping[str, Any], name: str) -> str:
     return value or ""
 
 
+def prompt_field(fields: Mapping[str, Any], name: str) -> str:
+    """Return a prompt of ``fields``; empty where it is left out or null.
+
+    Raises:
+        ValueError: it is no text, or too long.
+    """
+    prompt = text_field(fields, name)
+    if len(prompt) > LONGEST_TEXT:
+        raise ValueError(f"{name} may have {LONGEST_TEXT} characters, got {len(prompt)}")
+    return prompt
+
+
 def words_field(fields: Mapping[str, Any], name: str) -> list[str]:
     """Return a list of words of ``fields``, without blanks around them; empty where it is left out or null.
 
@@ -68,10 +82,12 @@ def checked_words(words: Sequence[str]) -> list[str]:
     """Return ``words`` without blanks around them and without empty ones.
 
     Raises:
-        ValueError: there are too many.
+        ValueError: there are too many, or one is too long.
     """
     if len(words) > MOST_WORDS:
         raise ValueError(f"at most {MOST_WORDS} words can be made likely, got {len(words)}")
+    if (longest := max(map(len, words), default=0)) > LONGEST_TEXT:
+        raise ValueError(f"a word that is made likely may have {LONGEST_TEXT} characters, got {longest}")
     return [word.strip() for word in words if word.strip()]
 
 

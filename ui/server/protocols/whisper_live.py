@@ -97,6 +97,10 @@ class WhisperLive:
         self._refusal = refusal
         return [] if self._uid is None else self._refuse(refusal)
 
+    def last_text(self) -> list[str | bytes]:
+        """Return nothing: no text is held back."""
+        return []
+
     def finish(self) -> list[str | bytes]:
         """Return nothing: the last final was the last word."""
         return []

@@ -13,7 +13,7 @@ from typing import Any
 from engine.options import DecodingOptions, StreamingOptions
 from stream.raw import SampleEncoding
 from ui.server.protocols.protocol import AudioFormat, Opening
-from ui.server.protocols.reading import checked_words, language_code, shown, text_field
+from ui.server.protocols.reading import checked_words, language_code, prompt_field, shown, text_field
 
 _ENCODINGS: dict[str, SampleEncoding] = {"float32": "f32le", "int16": "s16le", "uint8": "u8"}
 _MOST_SEGMENTS = 100
@@ -72,7 +72,7 @@ def read_wanted(message: Mapping[str, Any], opening: Opening) -> Wanted:
 
 def _decoding(message: Mapping[str, Any], opening: Opening) -> DecodingOptions:
     defaults = opening.defaults.decoding
-    language, prompt, task = (text_field(message, name) for name in ("language", "initial_prompt", "task"))
+    language, task = text_field(message, "language"), text_field(message, "task")
     if task not in {"", "transcribe", "translate"}:
         raise ValueError(f"task must be transcribe or translate, got {shown(task)}")
     if task == "translate" and tuple(opening.languages) == ("en",):
@@ -83,7 +83,7 @@ def _decoding(message: Mapping[str, Any], opening: Opening) -> DecodingOptions:
         language=language_code(language, opening.languages) if language else defaults.language,
         translate=task == "translate" or defaults.translate,
         words=defaults.words or message.get("word_timestamps") is True,
-        prompt=prompt or defaults.prompt,
+        prompt=prompt_field(message, "initial_prompt") or defaults.prompt,
         hotwords=(*hotwords, *defaults.hotwords),
     )
 

@@ -57,13 +57,17 @@ class Wyoming:
         self._texts: list[str] = []
         self._language: str | None = None
         self._has_audio = False
+        self._last_word: list[str | bytes] = []
 
     def open(self) -> list[Command]:
         """Return nothing: the client speaks first."""
         return []
 
     def receive_message(self, message: str | bytes) -> list[Command]:
-        """Return what the bytes ask for, as many events as they complete."""
+        """Return what the bytes ask for, as many events as they complete.
+
+        Behind what makes no sense nothing is read; all that was asked before is answered first.
+        """
         if self._is_over or not message:
             return [] if self._is_over else [End()]
         commands: list[Command] = []
@@ -71,7 +75,9 @@ class Wyoming:
             for frame in self._reader.receive(message.encode() if isinstance(message, str) else message):
                 commands += self._receive_frame(frame)
         except ValueError as error:
-            return commands + self._fail(str(error), "bad-request")
+            self._is_over = True
+            self._last_word = [_error(str(error), "bad-request")]
+            commands.append(End())
         return commands
 
     def receive_event(self, timed: TimedEvent) -> list[str | bytes]:
@@ -94,11 +100,16 @@ class Wyoming:
 
     def refuse(self, refusal: Refusal) -> list[Command]:
         """Return an error event and the end of the connection."""
-        return self._fail(refusal.message, refusal.kind)
+        self._is_over = True
+        return [Send(_error(refusal.message, refusal.kind)), Close(1008)]
+
+    def last_text(self) -> list[str | bytes]:
+        """Return the transcript of a client that stopped sending without ``audio-stop``, and what was wrong, if any."""
+        return [*(self._transcript() if self._has_audio else []), *self._last_word]
 
     def finish(self) -> list[str | bytes]:
-        """Return the transcript of a client that stopped sending without ``audio-stop``."""
-        return self._transcript() if self._has_audio else []
+        """Return nothing: the transcript was the last word."""
+        return []
 
     def _receive_frame(self, frame: Frame) -> list[Command]:
         match frame.type:
@@ -137,10 +148,6 @@ class Wyoming:
     def _stop(self) -> list[Command]:
         self._has_audio = False
         return [Flush(_STOP)]
-
-    def _fail(self, message: str, code: str) -> list[Command]:
-        self._is_over = True
-        return [Send(_error(message, code)), Close(1008)]
 
     def _final(self, event: Final) -> list[str | bytes]:
         started = self._start(event.language)
