@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from stream.audio import SAMPLE_RATE
 
 _FULL_SCALE = 32_768
+_LOUDEST = 16.0
+"""Of what is far beyond full scale the filter would make no number."""
 
 
 class Resampler:
@@ -53,7 +55,7 @@ def _to_mono(block: NDArray[Any]) -> NDArray[np.float32]:
         scaled = block.astype(np.float32) / _FULL_SCALE
     elif block.dtype == np.float32:
         # One NaN would spoil everything within the filter's reach.
-        scaled = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
+        scaled = np.clip(np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0), -_LOUDEST, _LOUDEST)
     else:
         raise ValueError(f"block must be int16 or float32, got {block.dtype}")
     mono: NDArray[np.float32] = scaled.mean(axis=1, dtype=np.float32)

@@ -100,3 +100,13 @@ def test_a_wrong_block_is_refused(block: NDArray[np.int16], message: str) -> Non
 def test_options_name_what_is_wrong(rate: int, channels: int, name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be > 0, got 0"):
         Resampler(rate, channels)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rate", [16_000, 48_000])
+def test_the_greatest_numbers_are_loud_and_no_more(rate: int) -> None:
+    resampler = Resampler(rate, 2)
+    greatest = np.full((rate // 10, 2), np.finfo(np.float32).max, np.float32)
+    found = np.concatenate([resampler.resample(greatest), resampler.flush()])
+
+    assert (found[800:900] == 32_767).all()
