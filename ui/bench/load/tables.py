@@ -12,19 +12,24 @@ from ui.bench.load.measure import LoadRun
 from ui.scoring.delays import least_for, percentile, percentile_of_all
 
 SHOWN_LIMIT_S = 3.0
-"""A server holds so many streams while 95 % of all words are shown within this after they were said, …"""
+"""A server holds so many streams while 95 % of words are shown at all, and 95 % of them within this, …"""
 FINAL_LIMIT_S = 2.0
 """… and 95 % of the finals come within this after the silence that ends an utterance."""
+_LEAST_SHOWN = 0.95
 _NONE = "–"
 
 
 def holds(run: LoadRun, hangover_s: float) -> bool:
-    """Whether every stream was taken and heard in time: words that were never shown are late, as are no finals."""
+    """Whether every stream was taken and heard in time: nearly all words were shown at all, and there were finals.
+
+    Words that the model takes for others are shown late by no server: a few are missing however idle it is.
+    """
     score = run.score
     if run.refusals or score is None or not score.n_timed or not score.final_s:
         return False
-    shown_s = percentile_of_all(score.shown_s, score.n_timed, 95)
-    final_s = percentile_of_all(score.final_s, len(score.final_s), 95)
+    if len(score.shown_s) < _LEAST_SHOWN * score.n_timed:
+        return False
+    shown_s, final_s = (percentile_of_all(values, len(values), 95) for values in (score.shown_s, score.final_s))
     return shown_s <= SHOWN_LIMIT_S and final_s <= hangover_s + FINAL_LIMIT_S
 
 
@@ -55,7 +60,7 @@ def table_of(runs: Sequence[LoadRun], hangover_s: float) -> Table:
 def plot_of(runs: Sequence[LoadRun], hangover_s: float) -> str:
     """Return streams against delay, p95, as SVG."""
     panels = [("words first shown", "shown_s"), ("finals", "final_s")]
-    limits = f"up to {SHOWN_LIMIT_S:g} s, of all words, and {hangover_s + FINAL_LIMIT_S:g} s."
+    limits = f"up to {SHOWN_LIMIT_S:g} s and {hangover_s + FINAL_LIMIT_S:g} s."
     limit = f"A server holds its streams {limits}  Words that were never shown are in no point."
     return picture([_panel(title, name, runs) for title, name in panels], limit)
 
