@@ -28,6 +28,7 @@ class SlowReader(Reader):
         return super().decode(jobs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watched", [False, True], ids=["an upload", "a client that sends a recording at once"])
 def test_a_recording_does_not_keep_those_who_speak_now_from_their_words(watched: bool) -> None:
     gate = GateOptions(is_manual=True, longest_s=2.0, pre_roll_ms=0, opening_frames=1, opening_voiced_frames=1)
@@ -78,6 +79,7 @@ def test_a_panic_costs_one_stream_its_text_and_no_other() -> None:
     assert ["11 12"] == asyncio.run(asyncio.wait_for(run(), 10))
 
 
+@pytest.mark.slow
 def test_a_batch_is_no_larger_than_was_asked_for() -> None:
     async def run() -> int:
         model = SlowReader()

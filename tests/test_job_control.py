@@ -120,6 +120,7 @@ def test_what_is_ignored_stays_ignored(number: int, terminal: Terminal) -> None:
     assert signal.getsignal(number) is signal.SIG_IGN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 def test_while_a_model_loads_the_terminal_is_given_back_too(
     number: int, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
@@ -194,6 +195,7 @@ class Screen:
         return self._terminal.wait(10)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no shell that has jobs in its scripts")
 def test_a_shell_stops_the_view_and_lets_it_go_on() -> None:
     script = 'set -m; "$0" -c "$1"; stty -a; echo stopped; fg; stty -a; echo ended'
@@ -211,6 +213,7 @@ def test_a_shell_stops_the_view_and_lets_it_go_on() -> None:
         assert screen.exit_code() == 0
 
 
+@pytest.mark.slow
 def test_where_no_shell_could_let_it_go_on_nothing_is_stopped() -> None:
     with Screen(sys.executable, "-c", JOB) as screen:
         screen.until("Ready.")

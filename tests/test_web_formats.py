@@ -98,6 +98,7 @@ return { ".txt": asText(given), ".srt": asSubRip(given), ".vtt": asWebVtt(given)
     assert expected == run_node(modules, script, [event_fields(timed) for timed in events])
 
 
+@pytest.mark.slow
 def test_every_character_is_as_wide_as_in_the_program(modules: Path) -> None:
     characters = [chr(code) for code in range(0x20, 0x2FFFF)]
     shown = [c for c in characters if unicodedata.category(c) not in {"Cc", "Cf", "Cn", "Cs", "Zl", "Zp"}]

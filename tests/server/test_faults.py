@@ -111,6 +111,7 @@ def test_where_nothing_is_heard_any_more_nobody_is_sent() -> None:
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "drip"),
     [
@@ -140,6 +141,7 @@ def test_who_never_asks_to_the_end_is_let_go(first: bytes, drip: bytes, monkeypa
     assert ["10"] == asyncio.run(asyncio.wait_for(talk(), 10))
 
 
+@pytest.mark.slow
 def test_a_slow_answer_is_waited_for_on_a_connection_that_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_REQUEST_S", 0.4)
 
