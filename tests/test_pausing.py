@@ -12,7 +12,7 @@ import pytest
 from fakes import ListSource
 
 from stream.audio import AudioChunk
-from stream.pausing import PausableSource
+from stream.relayed import PausableSource
 from ui.captions import UNATTENDED
 from ui.commands import attended
 from ui.terminal.keyboard import Keyboard

@@ -33,7 +33,7 @@ from ui.terminal.state import TranscriptState
 if TYPE_CHECKING:
     from engine.model import WhisperModel
     from stream.file import FileSource
-    from stream.pausing import PausableSource
+    from stream.relayed import PausableSource
 
 
 def transcribe_files(arguments: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     """``max-whisper mic``: until Ctrl-C; the transcript is saved as it goes."""
     with quiet_imports():
         from stream.microphone import Microphone
-        from stream.pausing import PausableSource
+        from stream.relayed import PausableSource
         from stream.returning import ReturningMicrophone
     # Where nothing can be recorded, that is told before the model is loaded.
     if not asyncio.run(can_be_read(Microphone(arguments.device))):

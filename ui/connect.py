@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.events import TimedEvent
-from stream.pausing import PausableSource
+from stream.relayed import PausableSource
 from stream.source import AudioSource, SourceError
 from ui.captions import Ending, show_events
 from ui.commands import attended, can_be_read, exit_code, open_view

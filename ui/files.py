@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from stream.overheard import OverheardSource
+from stream.relayed import OverheardSource
 from stream.source import AudioSource
 from ui.captions import FileSink, Keeper, Sink, WriteGuard
 from ui.errors import EXIT_FAILED, EXIT_OK, OutputError, complain
