@@ -11,6 +11,7 @@ import codecs
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 POSITION_S = 0.02
 """Seconds of audio an encoder position covers."""
 _MEDIAN_WIDTH = 7
-USUAL_LONGEST_S = 0.7
+_USUAL_LONGEST_S = 0.7
 _SENTENCE_ENDS = ".。!！?？"
 
 
@@ -101,10 +102,15 @@ def _attention(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return heads
 
 
+def usual_length_s(words: Sequence[WordTiming]) -> float:
+    """Return how long a word of a window lasts, in seconds: the median, and no more than people take."""
+    lengths_s = [word.end_s - word.start_s for word in words if word.end_s > word.start_s]
+    return min(_USUAL_LONGEST_S, median(lengths_s)) if lengths_s else 0.0
+
+
 def _without_pauses(words: Sequence[WordTiming]) -> list[WordTiming]:
     """Cut the silence off that the path gave to the first or last word of a sentence (whisper/timing.py)."""
-    lengths = [word.end_s - word.start_s for word in words if word.end_s > word.start_s]
-    longest_s = 2 * min(USUAL_LONGEST_S, float(np.median(lengths))) if lengths else 0.0
+    longest_s = 2 * usual_length_s(words)
     cut = list(words)
     for i in range(1, len(cut)):
         if cut[i].end_s - cut[i].start_s > longest_s:

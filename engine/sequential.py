@@ -12,12 +12,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.alignment import WordTiming
+from engine.alignment import WordTiming, usual_length_s
 from engine.events import AudioDropped, DecodeFailed, DecodeJob, Event, Final, Hypothesis, SpeechStarted
 from engine.options import DecodingOptions, StreamingOptions
 from engine.segments import Segment, words_by_segment
 from engine.transcriber import LEVEL_SAMPLES
-from engine.word_edges import usual_length_s, with_true_edges
+from engine.word_edges import with_true_edges
 from stream.audio import AudioChunk, level_dbfs, n_samples, seconds
 
 _WINDOW_S = 30.0

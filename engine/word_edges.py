@@ -7,19 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import median
 
-from engine.alignment import USUAL_LONGEST_S, WordTiming
+from engine.alignment import WordTiming
 from engine.segments import Segment
 
 _TOLERANCE_S = 0.5
 """Segments tell the time of a word better than its own alignment where the two differ by more."""
-
-
-def usual_length_s(words: Sequence[WordTiming]) -> float:
-    """Return how long a word of a window lasts, in seconds: the median, and no more than people take."""
-    lengths_s = [word.end_s - word.start_s for word in words if word.end_s > word.start_s]
-    return min(USUAL_LONGEST_S, median(lengths_s)) if lengths_s else 0.0
 
 
 def with_true_edges(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.alignment import WordTiming
+from engine.alignment import WordTiming, usual_length_s
 from engine.segments import Segment
-from engine.word_edges import usual_length_s, with_true_edges
+from engine.word_edges import with_true_edges
 
 USUAL_S = 0.3
 
