@@ -17,7 +17,7 @@ from engine.config import ModelDimensions
 from engine.decoding import DecodedText
 from engine.events import NO_LEAD_IN, DecodeJob
 from engine.guards import is_loop
-from engine.recognition import Recognized, is_silence
+from engine.recognition import Recognized
 from engine.segments import TIMESTAMP_S, cut_at_timestamps
 from stream.audio import SAMPLE_RATE, n_samples, seconds
 
@@ -81,7 +81,7 @@ class LongTexts:
         options = replace(job.options, prefix="")
         rest = replace(job, audio=job.audio[n_samples(at_s) :], options=options, prefix=(), draft=())
         other = self.to_the_end(rest, self._hear(rest))
-        if is_silence(other, options):
+        if options.is_silence(other.decoded.no_speech_prob, other.avg_logprob):
             return found
         return continued(found, n_ids - len(prefix), at_s, other, first_timestamp)
 

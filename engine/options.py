@@ -76,6 +76,12 @@ class DecodingOptions:
         if self.language is not None and self.languages and self.language not in self.languages:
             raise ValueError(f"language {self.language!r} is not among the languages allowed: {self.languages}")
 
+    def is_silence(self, no_speech_prob: float, avg_logprob: float) -> bool:
+        """Tell whether nothing was said: no speech is probable, and the text is not (whisper/transcribe.py@c0d2f62)."""
+        if self.no_speech_limit is None or no_speech_prob <= self.no_speech_limit:
+            return False
+        return self.logprob_limit is None or avg_logprob <= self.logprob_limit
+
 
 DEFAULT_DECODING = DecodingOptions()
 FALLBACK_TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)

@@ -254,18 +254,11 @@ def likely_language(chances: Mapping[str, float], usual: str) -> tuple[str, floa
     return language, chances[language]
 
 
-def is_silence(found: Recognized, options: DecodingOptions) -> bool:
-    """Tell whether nothing was said: no speech is probable, and the text is not (whisper/transcribe.py@c0d2f62)."""
-    if options.no_speech_limit is None or found.decoded.no_speech_prob <= options.no_speech_limit:
-        return False
-    return options.logprob_limit is None or found.avg_logprob <= options.logprob_limit
-
-
 def is_rejected(found: Recognized, options: DecodingOptions) -> bool:
     """Tell whether another temperature is to be tried: the text repeats itself, or the model doubts it."""
     limit = options.logprob_limit
     is_improbable = limit is not None and found.avg_logprob < limit
-    if is_improbable and options.no_speech_limit is not None and found.decoded.no_speech_prob > options.no_speech_limit:
-        return False  # silence
+    if is_improbable and options.is_silence(found.decoded.no_speech_prob, found.avg_logprob):
+        return False
     ratio_limit = options.compression_ratio_limit
     return is_improbable or (ratio_limit is not None and found.compression_ratio > ratio_limit)

@@ -189,9 +189,7 @@ class SequentialTranscriber:
 
 def _heard(hypothesis: Hypothesis, options: DecodingOptions, window_s: float) -> tuple[Sequence[Segment], float]:
     """What is said in a window of ``window_s`` seconds, and up to where it was heard."""
-    limit, logprob_limit = options.no_speech_limit, options.logprob_limit
-    is_probable = logprob_limit is not None and hypothesis.avg_logprob > logprob_limit
-    if limit is not None and hypothesis.no_speech_prob > limit and not is_probable:
+    if options.is_silence(hypothesis.no_speech_prob, hypothesis.avg_logprob):
         return (), window_s
     if hypothesis.heard_s < _SHORTEST_S and hypothesis.rest is not None:
         return (*hypothesis.segments, hypothesis.rest), window_s
