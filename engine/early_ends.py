@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.decoding import DecodedText
-from engine.guards import is_loop
+from engine.guards import is_loop, runs_of
 
 _SHORTEST_POSITIONS = 400
 """Eight seconds: in less there is hardly a second sentence."""
@@ -50,10 +50,6 @@ def _is_sure(rest: DecodedText) -> bool:
 
 
 def _is_new(ids: Sequence[int], before: Sequence[int]) -> bool:
-    known = set(_runs(before))
-    runs = _runs(ids)
+    known = set(runs_of(before, _RUN_TOKENS))
+    runs = runs_of(ids, _RUN_TOKENS)
     return sum(run in known for run in runs) <= _MOST_OLD_RUNS * len(runs)
-
-
-def _runs(ids: Sequence[int]) -> list[tuple[int, ...]]:
-    return [tuple(ids[i : i + _RUN_TOKENS]) for i in range(len(ids) - _RUN_TOKENS + 1)]

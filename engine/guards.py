@@ -63,8 +63,13 @@ def _is_monotonous(ids: Sequence[int]) -> bool:
     """Whether a long text has few runs of tokens: a loop that is not the same each round."""
     if len(ids) < _FEWEST_MONOTONOUS_TOKENS:
         return False
-    runs = [tuple(ids[i : i + _RUN_TOKENS]) for i in range(len(ids) - _RUN_TOKENS + 1)]
+    runs = runs_of(ids, _RUN_TOKENS)
     return len(set(runs)) < _LEAST_NEW_RUNS * len(runs)
+
+
+def runs_of(ids: Sequence[int], n_tokens: int) -> list[tuple[int, ...]]:
+    """Return every run of ``n_tokens`` in ``ids``, in order: n-grams."""
+    return [tuple(ids[i : i + n_tokens]) for i in range(len(ids) - n_tokens + 1)]
 
 
 def _repeats(ids: Sequence[int], cycle: int) -> bool:

@@ -32,8 +32,9 @@ def _revisions(folder: Path) -> Iterator[HubModel]:
     refs = [path.relative_to(folder / "refs").as_posix() for path in folder.glob("refs/**/*") if path.is_file()]
     commits = [path.name for path in folder.glob("snapshots/*")]
     seen: set[Path] = set()
+    id = _id_of(folder)
     for revision in [*sorted(refs, key=lambda name: (name != "main", name)), *sorted(commits)]:
-        if (id := _id_of(folder)) and REVISION.fullmatch(revision):
+        if id and REVISION.fullmatch(revision):
             model = HubModel(id, revision)
             if (snapshot := model.snapshot) is not None and snapshot not in seen:
                 seen.add(snapshot)
