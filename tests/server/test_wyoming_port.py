@@ -32,6 +32,18 @@ async def wyoming_server(limits: Limits | None = None) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
+async def held_server() -> AsyncIterator[tuple[HeldModel, Running, AsyncTcpClient]]:
+    """Serve, with a model that reads nothing until it is let go, and connect, in the block."""
+    model = HeldModel()
+    async with (
+        running_server(model) as running,
+        wyoming_port(running) as port,
+        AsyncTcpClient("127.0.0.1", port) as client,
+    ):
+        yield model, running, client
+
+
+@asynccontextmanager
 async def wyoming_port(running: Running) -> AsyncIterator[int]:
     """A server's other port, in the block."""
     bound = listening_socket("127.0.0.1", 0)
@@ -76,12 +88,7 @@ def test_requests_on_one_connection_are_transcribed_one_after_another() -> None:
 
 def test_who_stops_during_a_drain_still_gets_the_transcript() -> None:
     async def talk() -> list[Event]:
-        model = HeldModel()
-        async with (
-            running_server(model) as running,
-            wyoming_port(running) as port,
-            AsyncTcpClient("127.0.0.1", port) as client,
-        ):
+        async with held_server() as (model, running, client):
             await send(client, [10, 20, LONG_PAUSE])
             await asyncio.to_thread(model.was_asked.wait)
             draining = asyncio.create_task(running.server.drain())
@@ -102,12 +109,7 @@ def test_who_stops_during_a_drain_still_gets_the_transcript() -> None:
 
 def test_a_request_that_makes_no_sense_leaves_the_one_before_its_transcript() -> None:
     async def talk() -> list[Event]:
-        model = HeldModel()
-        async with (
-            running_server(model) as running,
-            wyoming_port(running) as port,
-            AsyncTcpClient("127.0.0.1", port) as client,
-        ):
+        async with held_server() as (model, _, client):
             await send(client, [10, 20])
             await client.write_event(AudioStop().event())
             await asyncio.to_thread(model.was_asked.wait)
