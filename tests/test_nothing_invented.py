@@ -20,19 +20,14 @@ pytestmark = [pytest.mark.max, pytest.mark.weights, pytest.mark.slow]
 FINALS_ALONE = StreamingOptions(partials=False)
 
 
-def heard(model: SpeechModel, audio: NDArray[np.int16]) -> list[Event]:
-    return heard_in_chunks(model, audio, FINALS_ALONE, 4_800)
-
-
 def heard_as_recording(model: SpeechModel, audio: NDArray[np.int16]) -> list[Event]:
-    return heard_in_chunks(model, audio, FOR_RECORDINGS, 480_000)
+    return heard(model, audio, FOR_RECORDINGS)
 
 
-def heard_in_chunks(
-    model: SpeechModel, audio: NDArray[np.int16], options: StreamingOptions, chunk_samples: int
-) -> list[Event]:
+def heard(model: SpeechModel, audio: NDArray[np.int16], options: StreamingOptions = FINALS_ALONE) -> list[Event]:
+    """In long chunks, which change no final: nothing is decoded while a pause may still end."""
     transcriber, events = Transcriber(WebRtcDetector(), options), []
-    for chunk in cut(audio, lambda: chunk_samples):
+    for chunk in cut(audio, lambda: 480_000):
         transcriber.receive_audio(chunk)
         events += decoded(model, transcriber)
     transcriber.receive_eof()
