@@ -27,6 +27,7 @@ _FEWEST_REPEATED_TOKENS = 12
 _FEWEST_MONOTONOUS_TOKENS = 60
 _RUN_TOKENS = 8
 _LEAST_NEW_RUNS = 0.6
+_SENTENCE_TOKENS = 6
 
 
 def is_not_speech(no_speech_prob: float, avg_logprob: float, ids: Sequence[int], text: str) -> bool:
@@ -65,6 +66,17 @@ def _is_monotonous(ids: Sequence[int]) -> bool:
         return False
     runs = runs_of(ids, _RUN_TOKENS)
     return len(set(runs)) < _LEAST_NEW_RUNS * len(runs)
+
+
+def says_twice(ids: Sequence[int]) -> bool:
+    """Tell whether a sentence, of six tokens or more, is followed by itself: the shortest of loops, or insistence."""
+    seen: dict[tuple[int, ...], int] = {}
+    for end, run in enumerate(runs_of(ids, _SENTENCE_TOKENS)):
+        begin = seen.get(run, end)
+        if end - begin >= _SENTENCE_TOKENS and tuple(ids[begin:end]) == tuple(ids[end : 2 * end - begin]):
+            return True
+        seen[run] = end
+    return False
 
 
 def runs_of(ids: Sequence[int], n_tokens: int) -> list[tuple[int, ...]]:

@@ -21,7 +21,7 @@ from engine.errors import CheckpointError, OptionError
 from engine.events import NO_LEAD_IN, DecodeJob, Hypothesis
 from engine.filters import TokenFilters
 from engine.graph import SpecialIds
-from engine.guards import is_loop
+from engine.guards import is_loop, says_twice
 from engine.hypotheses import HypothesisMaker
 from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
 from engine.long_texts import LongTexts, goes_on
@@ -135,7 +135,8 @@ class WhisperModel:
         contexts = [min(full, ceil(job.context_s * _POSITIONS_PER_S)) for job in fitting]
         found = self._recognize(fitting, contexts)
         for i, text in enumerate(found):
-            if contexts[i] < full and is_loop(text.decoded.ids):
+            repeats = is_loop(text.decoded.ids) or (fitting[i].is_final and says_twice(text.decoded.ids))
+            if contexts[i] < full and repeats:
                 self.counts["loops in a short context"] += 1
                 found[i] = self._recognize([replace(fitting[i], draft=())], [full])[0]
             elif goes_on(text) and not fitting[i].options.timestamps:

@@ -113,6 +113,8 @@ class AudioContext:
 
 FULL_WINDOW = AudioContext(margin_s=30.0, shortest_s=30.0)
 SHORT_CONTEXT = AudioContext(margin_s=1.0, shortest_s=10.0)
+CONTEXT_OF_RECORDINGS = AudioContext(margin_s=2.0, shortest_s=10.0)
+"""With one second of margin Whisper says the last sentence twice in many a window."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,7 +217,7 @@ FOR_RECORDINGS = StreamingOptions(
     batch_size=8,
     patience_s=0.1,
     decoding=DecodingOptions(temperatures=FALLBACK_TEMPERATURES),
-    final_context=SHORT_CONTEXT,
+    final_context=CONTEXT_OF_RECORDINGS,
     final_lead_in_s=0.0,
     gate=GateOptions(hangover_ms=2000, noise_margin_db=0.0),
 )

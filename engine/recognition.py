@@ -185,7 +185,7 @@ class Recognizer:
         given = (*task.prompt, *task.prefix, *text.ids)
         rest = replace(task, prompt=given, prefix=(), draft=(), max_tokens=min(MOST_TOKENS, task.max_tokens))
         (more,) = decode_greedily(self.networks.decoder(encoded.window(i), batch.filters), [rest])
-        return with_rest(text, more, task.prefix)
+        return with_rest(text, more, task.prefix, window.n_positions)
 
     def _search(self, encoded: EncodedAudio, batch: _Batch, i: int, temperature: float) -> DecodedText:
         """Decode window ``i`` by itself."""

@@ -34,7 +34,7 @@ def test_a_text_that_has_no_end_is_not_early() -> None:
 
 
 def test_what_was_said_is_added() -> None:
-    whole = with_rest(TEXT, rest((11, 12, 13, 14, 15)), ())
+    whole = with_rest(TEXT, rest((11, 12, 13, 14, 15)), (), 150)
 
     assert (1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15) == whole.ids
     assert (*[-0.1] * 6, -0.7, *[-0.1] * 5) == whole.logprobs
@@ -55,7 +55,17 @@ def test_what_was_said_is_added() -> None:
     ids=["short", "said before", "said long before", "doubted", "doubted on", "without an end", "a loop", "nothing"],
 )
 def test_what_was_not_is_left(more: DecodedText) -> None:
-    assert TEXT == with_rest(TEXT, more, (20, 21, 22, 23, 24, 25, 26))
+    assert TEXT == with_rest(TEXT, more, (20, 21, 22, 23, 24, 25, 26), 150)
+
+
+@pytest.mark.parametrize(("others", "n_positions", "is_added"), [(-0.5, 1000, True), (-0.7, 1000, False)])
+def test_where_hardly_anything_was_heard_the_rest_need_not_be_so_sure(
+    others: float, n_positions: int, is_added: bool
+) -> None:
+    """Twenty seconds of audio."""
+    more = rest((11, 12, 13, 14, 15), others=others)
+
+    assert is_added == (TEXT != with_rest(TEXT, more, (), n_positions))
 
 
 @pytest.mark.max

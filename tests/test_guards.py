@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.guards import is_loop, is_not_speech
+from engine.guards import is_loop, is_not_speech, says_twice
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,24 @@ def test_rounds_that_are_not_quite_the_same_are_a_loop() -> None:
 )
 def test_no_loop(ids: list[int]) -> None:
     assert not is_loop(ids)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [[*range(6)] * 2, [7, 8, *[*range(9)] * 2], [*[*range(6)] * 2, 9, 10], [*range(40), *range(33, 40)]],
+    ids=["a sentence", "at the end", "at the beginning", "the last of a long text"],
+)
+def test_a_sentence_is_said_twice(ids: list[int]) -> None:
+    assert says_twice(ids)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [[], [*range(5)] * 2, [*range(40)], [*range(6), 9, *range(6)], [*range(20), *range(19)], [7] * 11],
+    ids=["nothing", "a few words", "a text", "something between", "not to its end", "no, no, no"],
+)
+def test_no_sentence_is_said_twice(ids: list[int]) -> None:
+    assert not says_twice(ids)
 
 
 @pytest.mark.parametrize(("no_speech_prob", "avg_logprob"), [(0.59, -0.44), (0.39, -1.1), (0.9, -0.1), (0.31, -1.4)])

@@ -1,0 +1,42 @@
+"""What is said once is written once: Whisper likes to repeat the last sentence where the audio ends in its context."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from speech import read_clip
+
+from engine.events import DecodeJob
+from engine.guards import says_twice
+from engine.model import WhisperModel
+from engine.options import FOR_RECORDINGS
+
+pytestmark = [pytest.mark.max, pytest.mark.weights]
+
+REPEATED = [
+    (["dr1-fvmh0_si1466", "dr1-fvmh0_si2096"], 0.6),
+    (["dr1-fvmh0_si2096", "dr1-fvmh0_si836"], 0.6),
+    (["dr5-ftlg0_si1743", "dr5-ftlg0_si483"], 1.2),
+    (["dr5-ftlg0_sx213", "dr7-madd0_si1295", "dr7-madd0_si1798"], 1.2),
+]
+"""Clips of TIMIT, and the seconds between them: with one second of margin, the last is heard twice."""
+
+
+def joined(folder: Path, names: list[str], pause_s: float) -> NDArray[np.int16]:
+    pause = np.zeros(int(pause_s * 16_000), np.int16)
+    parts = [part for name in names for part in (read_clip(folder / f"short/en_read_timit_{name}.flac"), pause)]
+    return np.concatenate(parts[:-1])
+
+
+@pytest.mark.parametrize(("names", "pause_s"), REPEATED)
+def test_a_final_in_a_short_context(names: list[str], pause_s: float, model: WhisperModel, audio_folder: Path) -> None:
+    audio = joined(audio_folder, names, pause_s)
+    context_s = max(10.0, len(audio) / 16_000 + 1.0)
+    alone = model.decode_window(audio, round(50 * context_s))
+    (final,) = model.decode([DecodeJob(1, audio, 0, True, FOR_RECORDINGS.decoding, context_s)])
+
+    assert says_twice(alone.decoded.ids), "the clips no longer show it"
+    assert not says_twice([token.id for token in final.tokens])
