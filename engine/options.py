@@ -219,7 +219,7 @@ FOR_RECORDINGS = StreamingOptions(
     decoding=DecodingOptions(temperatures=FALLBACK_TEMPERATURES),
     final_context=CONTEXT_OF_RECORDINGS,
     final_lead_in_s=0.0,
-    gate=GateOptions(hangover_ms=2000, noise_margin_db=0.0),
+    gate=GateOptions(hangover_ms=2000, cuts_at_pauses=False, noise_margin_db=0.0),
 )
 """For what is not spoken now: nobody waits for the end of a sentence, so Whisper gets as much of the talk around each
 word as fits its window, which costs it fewer errors (docs/decisions/0007-patient-gate.md)."""

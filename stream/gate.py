@@ -71,6 +71,7 @@ class GateOptions:
         longest_s: no utterance is longer; at most 28, which leaves Whisper's window room behind the last word.
         cut_within_s: one that goes on is cut at the quietest place in this much audio before that limit, or in the
             second half of it where that is less.
+        cuts_at_pauses: whether the first pause there ends it instead, sooner: nobody has seen text from behind it.
         threshold_dbfs: a frame whose RMS lies below is never voiced.
         noise_margin_db: nor is one that is not so much louder than the noise of the last ten seconds, or a quarter of
             the way from that to the voice, in dB, where that is less; 0 to hear any.
@@ -85,6 +86,7 @@ class GateOptions:
     tail_ms: int = 200
     longest_s: float = 28.0
     cut_within_s: float = 6.0
+    cuts_at_pauses: bool = True
     threshold_dbfs: float = -65.0
     noise_margin_db: float = 8.0
     is_manual: bool = False
@@ -154,6 +156,7 @@ class SpeechGate:
         self._hangover_samples = n_samples(options.hangover_ms / 1000)
         self._tail_samples = n_samples(options.tail_ms / 1000)
         self._longest_samples = n_samples(options.longest_s)
+        self._long_samples = self._longest_samples - n_samples(options.cuts_at_pauses * options.searched_s)
         self._threshold_power = _power_of(options.threshold_dbfs)
         self._noise_margin_db = options.noise_margin_db
         self._opening_voiced_frames = options.opening_voiced_frames
@@ -220,12 +223,10 @@ class SpeechGate:
 
     def _finish(self, reason: CloseReason) -> list[GateEvent]:
         events: list[GateEvent] = []
-        if len(self._unjudged):
-            padded = np.zeros(FRAME_SAMPLES, np.int16)
-            padded[: len(self._unjudged)] = self._unjudged
-            n_real_samples = len(self._unjudged)
+        if n_left := len(self._unjudged):
+            padded = np.pad(self._unjudged, (0, FRAME_SAMPLES - n_left))
             self._unjudged = self._unjudged[:0]
-            events += self._receive_frame(padded, n_real_samples)
+            events += self._receive_frame(padded, n_left)
         if self._utterance_start is not None:
             events.append(self._close(self._end_sample, reason))
         self._recent_voiced.clear()
@@ -267,15 +268,15 @@ class SpeechGate:
         if n_silent_samples >= self._pause_samples and not self._is_paused:
             self._is_paused = True
             events.append(SpeechPaused(self._voiced_end + self._tail_samples))
-        if self._is_paused and (n_silent_samples >= self._hangover_samples or self._is_at_limit()):
+        if self._is_paused and (n_silent_samples >= self._hangover_samples or self._is_over(self._long_samples)):
             events.append(self._close(self._voiced_end + self._tail_samples, "silence"))
-        elif self._is_at_limit():
+        elif self._is_over(self._longest_samples):
             cut_sample = self._quietest_sample()
             events += [self._close(cut_sample, "longest"), self._open(cut_sample)]
         return events
 
-    def _is_at_limit(self) -> bool:
-        return self._end_sample + FRAME_SAMPLES - self.wanted_sample > self._longest_samples
+    def _is_over(self, limit_samples: int) -> bool:
+        return self._end_sample + FRAME_SAMPLES - self.wanted_sample > limit_samples
 
     def _quietest_sample(self) -> int:
         # Only what lies before the last voiced frame: both sides of the cut then hold speech.

@@ -140,6 +140,24 @@ def test_at_the_limit_a_pause_is_where_it_ends() -> None:
     assert second.start_sample == first.end_sample
 
 
+def test_a_long_utterance_ends_at_the_next_pause() -> None:
+    """Within the six seconds that are searched for a cut: text from behind a cut may have been read."""
+    n_frames = 800
+    events = judge(frames((n_frames, LOUD), (PAUSE_FRAMES, 0), (60, LOUD), (30, 0)))
+    first, second = closed(events)
+    assert first == SpeechClosed(0, n_frames * FRAME_SAMPLES + TAIL_SAMPLES, "silence")
+    assert second.start_sample == first.end_sample
+    assert SpeechResumed() not in events
+
+
+@pytest.mark.parametrize("n_frames", [500, 800], ids=["before they are searched", "where nobody reads along"])
+def test_other_pauses_end_nothing(n_frames: int) -> None:
+    options = GateOptions(cuts_at_pauses=n_frames < 700)
+    events = judge(frames((n_frames, LOUD), (PAUSE_FRAMES, 0), (60, LOUD), (30, 0)), options)
+    assert len(closed(events)) == 1
+    assert SpeechResumed() in events
+
+
 def test_lost_audio_closes_it_and_framing_starts_anew() -> None:
     gate = SpeechGate(LoudnessDetector(), GateOptions())
     speech = frames((20, LOUD))

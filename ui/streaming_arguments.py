@@ -52,7 +52,7 @@ def _add_gate(add: Callable[..., argparse.Action]) -> None:
     add("--pause-ms", dest="gate_pause_ms", help="the pause after which a final is tried (200)", **whole)
     add("--pre-roll-ms", dest="gate_pre_roll_ms", help="audio kept from before a voice (300)", **whole)
     add("--tail-ms", dest="gate_tail_ms", help="audio kept after it (200)", **whole)
-    longest = "a longer utterance is cut at its quietest place (28)"
+    longest = "a longer utterance ends at a short pause, or is cut where it is quietest (28)"
     add("--longest", dest="gate_longest_s", type=number(1, 28, "a number of seconds"), metavar="S", help=longest)
     threshold = "what is quieter is never a voice (-65)"
     add("--threshold-dbfs", dest="gate_threshold_dbfs", type=float, metavar="=DB", help=threshold)
