@@ -125,13 +125,20 @@ def decode_by_sampling(
         for i, text in enumerate(texts):
             if not text.has_ended:
                 logprobs = allowed_logprobs(logits[i], task.rules.rule_after((*task.prefix, *text.ids)), vocabulary)
-                id = int(np.argmax(logprobs / temperature + random.gumbel(size=len(logprobs))))
+                id = _drawn(logprobs, temperature, random)
                 texts[i] = text.extended(id, float(logprobs[id]), task.end_id)
         if all(text.has_ended for text in texts):
             break
         logits = decoder.advance([Row(text.ids[-1:], [0], [UNRESTRICTED]) for text in texts]).fetch_logits()[:, 0]
     best = max(texts, key=lambda text: text.score(length_penalty))
     return _decoded(best, no_speech_prob, is_cut=not best.has_ended)
+
+
+def _drawn(logprobs: NDArray[np.float32], temperature: float, random: np.random.Generator) -> int:
+    """Draw a token by one random number: one for each token would take longer than the decoder's step."""
+    odds = np.exp((logprobs - logprobs.max()) / temperature)
+    up_to = np.cumsum(odds, dtype=np.float64)
+    return int(np.searchsorted(up_to, random.random() * up_to[-1], side="right"))
 
 
 def _first_logits(decoder: TextDecoder, task: DecodingTask, n_rows: int) -> tuple[NDArray[np.float32], float]:

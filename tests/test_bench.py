@@ -22,7 +22,7 @@ from ui.bench.measure import Figures, measure_parts, measure_recordings, measure
 from ui.bench.peers.conversions import write_arrays, write_ggml
 from ui.bench.peers.environment import PeerError
 from ui.bench.peers.tokenizer_json import tokenizer_fields
-from ui.bench.recordings import Recording, read_recordings, score
+from ui.bench.recordings import Recording, most_said, read_recordings, score
 from ui.bench.tables import tables_of
 from ui.bench.worker import Worker
 
@@ -119,6 +119,13 @@ def test_a_program_that_fails_is_noted_and_the_rest_goes_on(script: Script) -> N
 
     assert ["b"] == [one.program for one in figures.scores]
     assert ["a, transcribe: StopIteration: "] == figures.notes
+
+
+def test_parts_are_timed_where_most_is_said() -> None:
+    """A poem whose first half minute was "Three." to Whisper had no steps to divide by."""
+    slow = Recording(path=Path("poem.flac"), duration_s=30.0, transcript="Three. " * 20)
+
+    assert RECORDING == most_said([slow, RECORDING])
 
 
 def test_parts_and_starts_are_tabled(script: Script) -> None:

@@ -14,7 +14,7 @@ from ui.bench.machine import machine, n_cpus, our_version
 from ui.bench.measure import Figures, measure_cold_start, measure_parts, measure_recordings, measure_starts
 from ui.bench.peers.environment import PeerError
 from ui.bench.programs import PEERS, Program, ours
-from ui.bench.recordings import read_recordings
+from ui.bench.recordings import most_said, read_recordings
 from ui.bench.tables import deletions, tables_of
 from ui.bench.worker import command_of
 from ui.errors import EXIT_FAILED, EXIT_OK, complain
@@ -33,7 +33,7 @@ def bench_offline(arguments: argparse.Namespace) -> int:
     commands = _commands(programs, arguments.model, figures)
     with_parts = {program.name: commands[program.name] for program in programs if _can_measure_parts(program, commands)}
     measure_recordings(commands, recordings, n_runs, figures)
-    measure_parts(with_parts, recordings[0], n_runs, figures)
+    measure_parts(with_parts, most_said(recordings), n_runs, figures)
     measure_starts(commands, recordings, n_runs, figures)
     if arguments.cold:
         measure_cold_start(programs[0].name, commands[programs[0].name], figures)

@@ -21,6 +21,11 @@ class Recording:
     transcript: str
 
 
+def most_said(recordings: Sequence[Recording]) -> Recording:
+    """Return the one with most words a second: where the first half minute holds two words, no step can be timed."""
+    return max(recordings, key=lambda recording: len(recording.transcript.split()) / recording.duration_s)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """What one program made of one recording.
