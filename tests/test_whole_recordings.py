@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jiwer
 import pytest
-from speech import clips
+from speech import clips, read_clip
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
@@ -19,6 +19,7 @@ from engine.model import WhisperModel
 from engine.options import FOR_RECORDINGS, StreamingOptions
 from engine.pipeline import transcribe
 from stream.file import FileSource
+from ui.bench.streaming.sounds import joined, write_wav
 
 pytestmark = [pytest.mark.max, pytest.mark.weights]
 
@@ -61,6 +62,23 @@ def test_english_clips(model: WhisperModel, audio_folder: Path, sets: tuple[str,
     said = [normalize(transcript(audio_folder, path)) for path in paths]
 
     assert jiwer.wer(said, [normalize(text_of(path, model)) for path in paths]) <= most_errors
+
+
+def test_clips_behind_one_another(model: WhisperModel, audio_folder: Path, tmp_path: Path) -> None:
+    """Where the voice changes Whisper likes to leave a sentence out, and to say one twice.
+
+    Measured 2026-11-27: 4.64 % of 711 words, no two of them left out at once.  The bound is 0.3 points above.
+    """
+    paths = [path for path in clips(audio_folder, "wer") if path.parent.name == "short"]
+    audio, _ = joined([read_clip(path) for path in paths], 1.2)
+    write_wav(tmp_path / "joined.wav", audio)
+    said = normalize(" ".join(transcript(audio_folder, path) for path in paths))
+
+    errors = jiwer.process_words(said, normalize(text_of(tmp_path / "joined.wav", model)))
+
+    moved = [chunk for chunk in errors.alignments[0] if chunk.type in {"delete", "insert"}]
+    assert errors.wer <= 0.0494
+    assert 3 >= max(max(c.ref_end_idx - c.ref_start_idx, c.hyp_end_idx - c.hyp_start_idx) for c in moved)
 
 
 @pytest.mark.parametrize(
