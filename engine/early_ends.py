@@ -22,7 +22,7 @@ MOST_TOKENS = 64
 _FEWEST_TOKENS = 5
 _FIRST_LOGPROB, _OTHERS_LOGPROB = -1.5, -0.2
 _FEW_TOKENS_PER_S, _OTHERS_OF_FEW_LOGPROB = 2.0, -0.6
-"""Nobody speaks so slowly, and where a text is missing the rest need not be so sure."""
+"""Where so little was heard of so much audio, the rest need not be so sure."""
 _RUN_TOKENS = 3
 _MOST_OLD_RUNS = 0.3
 

@@ -138,7 +138,8 @@ def _drawn(logprobs: NDArray[np.float32], temperature: float, random: np.random.
     """Draw a token by one random number: one for each token would take longer than the decoder's step."""
     odds = np.exp((logprobs - logprobs.max()) / temperature)
     up_to = np.cumsum(odds, dtype=np.float64)
-    return int(np.searchsorted(up_to, random.random() * up_to[-1], side="right"))
+    # Above 0, so that what cannot be is not drawn; and at most all of them.
+    return int(np.searchsorted(up_to, (1.0 - random.random()) * up_to[-1]))
 
 
 def _first_logits(decoder: TextDecoder, task: DecodingTask, n_rows: int) -> tuple[NDArray[np.float32], float]:
