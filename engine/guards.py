@@ -22,6 +22,9 @@ _FEW_TOKENS = 12
 _REJECTED_LOGPROB, _REJECTED_COMPRESSION = -1.0, 2.4
 """The limits by which whisper/transcribe.py@c0d2f62 rejects a text: one that is so after all temperatures was drawn."""
 
+_FEWEST_KINDS = 0.35
+"""Of a text so few of whose tokens differ: too short for its compression to tell, as "No, no, no. No, no, no."."""
+
 _LONGEST_CYCLE = 16
 _FEWEST_REPEATED_TOKENS = 12
 _FEWEST_MONOTONOUS_TOKENS = 60
@@ -38,7 +41,7 @@ def is_not_speech(no_speech_prob: float, avg_logprob: float, ids: Sequence[int],
     if is_improbable or is_loop(ids):
         return True
     if len(ids) > _FEW_TOKENS:
-        return compression_ratio(text) > _REJECTED_COMPRESSION
+        return compression_ratio(text) > _REJECTED_COMPRESSION or len(set(ids)) < _FEWEST_KINDS * len(ids)
     return no_speech_prob - _SURENESS_WEIGHT * avg_logprob > _DOUBT_THRESHOLD
 
 

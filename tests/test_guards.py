@@ -71,6 +71,14 @@ def test_a_long_text_is_speech() -> None:
         assert not is_not_speech(*figures, [*range(20)], LONG)
 
 
+def test_few_words_again_and_again_are_no_long_text() -> None:
+    """Drawn at a temperature of 1 from the Dance of the Sugar Plum Fairy; a person who is heard has less doubt."""
+    ids, text = [1, 2, 3, 2, 3, 4, 5, 2, 3, 2, 3, 2, 3, 2, 3, 4], "No, no, no. No, no, no, no, no."
+
+    assert is_not_speech(0.5, -0.84, ids, text)
+    assert not is_not_speech(0.2, -0.84, ids, text)
+
+
 def test_a_text_that_is_improbable_whatever_was_tried_needs_less_doubt() -> None:
     assert is_not_speech(0.26, -4.2, [50, 51], "Hwang Joon")
     assert not is_not_speech(0.14, -4.2, [50, 51], "Hwang Joon")
