@@ -42,10 +42,8 @@ def with_rest(text: DecodedText, rest: DecodedText, before: Sequence[int], n_pos
         n_positions: of audio, for all of them.
     """
     has_few = len(before) + len(text.ids) < _FEW_TOKENS_PER_S * POSITION_S * n_positions
-    if not (
-        _is_sure(rest, _OTHERS_OF_FEW_LOGPROB if has_few else _OTHERS_LOGPROB)
-        and _is_new(rest.ids, (*before, *text.ids))
-    ):
+    others_logprob = _OTHERS_OF_FEW_LOGPROB if has_few else _OTHERS_LOGPROB
+    if not (_is_sure(rest, others_logprob) and _is_new(rest.ids, (*before, *text.ids))):
         return text
     logprobs = (*text.logprobs[: len(text.ids)], *rest.logprobs)
     return replace(text, ids=(*text.ids, *rest.ids), logprobs=logprobs)

@@ -126,8 +126,8 @@ class WhisperModel:
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` together, each in the context it wants.
 
-        A text that falls into a loop in a short context is decoded again with the full window.  A lead-in in another
-        language than that of the utterance is left out.
+        A text that falls into a loop in a short context, and a final that says a sentence twice there, is decoded again
+        with the full window.  A lead-in in another language than that of the utterance is left out.
         """
         full = self.networks.dims.n_audio_ctx
         asked = [self._with_fitting_lead_in(job) for job in jobs]
@@ -135,8 +135,7 @@ class WhisperModel:
         contexts = [min(full, ceil(job.context_s * _POSITIONS_PER_S)) for job in fitting]
         found = self._recognize(fitting, contexts)
         for i, text in enumerate(found):
-            repeats = is_loop(text.decoded.ids) or (fitting[i].is_final and says_twice(text.decoded.ids))
-            if contexts[i] < full and repeats:
+            if contexts[i] < full and _repeats(text.decoded.ids, is_final=fitting[i].is_final):
                 self.counts["loops in a short context"] += 1
                 found[i] = self._recognize([replace(fitting[i], draft=())], [full])[0]
             elif goes_on(text) and not fitting[i].options.timestamps:
@@ -238,6 +237,11 @@ class WhisperModel:
         if language != lead_in.language:
             return replace(alone, start_sample=job.start_sample + lead_in.n_samples), None
         return replace(job, options=replace(options, language=language)), probability
+
+
+def _repeats(ids: Sequence[int], *, is_final: bool) -> bool:
+    """Whether a text repeats itself; of a partial, what looks back is not shown anyway."""
+    return is_loop(ids) or (is_final and says_twice(ids))
 
 
 def check_heads(dims: ModelDimensions) -> None:

@@ -125,6 +125,31 @@ def test_samples_follow_the_temperature() -> None:
     assert texts(1.0) == texts(1.0)
 
 
+class ConstantRandom:
+    """Draws the same number each time."""
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+
+    def random(self) -> float:
+        return self.number
+
+
+@pytest.mark.parametrize("number", [0.0, 0.5, 1.0 - 2.0**-53])
+def test_what_is_not_allowed_is_never_drawn(number: float) -> None:
+    """The first and the last token of the vocabulary, where the least and the greatest number fall."""
+    filters = np.zeros((len(Filter), N_VOCAB), np.float32)
+    filters[:, [0, N_VOCAB - 1]] = -np.inf
+
+    found = decode_by_sampling(
+        MarkovDecoder(1), task(6), Vocabulary(filters, FIRST_TIME),
+        n_samples=1, temperature=1.0, random=ConstantRandom(number),
+    )  # fmt: skip
+
+    assert not {0, N_VOCAB - 1} & set(found.ids)
+    assert all(np.isfinite(found.logprobs))
+
+
 def test_the_best_of_more_samples_is_better() -> None:
     def mean_logprob(n_samples: int) -> float:
         found = [
