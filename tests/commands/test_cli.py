@@ -270,7 +270,8 @@ with contextlib.suppress(SystemExit):
 sys.exit(sorted({heavy} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stderr == "[]\n"
+    # Before that, devices says where there is no PortAudio.
+    assert "[]" == done.stderr.splitlines()[-1]
 
 
 def test_what_an_encoding_lacks_ends_nothing(monkeypatch: pytest.MonkeyPatch, load: Load) -> None:
