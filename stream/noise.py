@@ -10,7 +10,8 @@ _N_FRAMES = 333
 """Ten seconds of VAD frames: nobody speaks so long without a pause between two words."""
 _FEWEST_FRAMES = 31
 _NOISE_PERCENTILE = 10
-_VOICE_PERCENTILE = 95
+_VOICE_PERCENTILE = 85
+"""What is louder for no longer than a second and a half of them is a cough or a door, far above any voice."""
 _SHARE = 0.25
 """Of the way from the noise up to the voice: all of a margin is asked for only where a voice is far above the noise."""
 _LOUDEST_POWER = 32768.0**2 * 10**-4.1

@@ -1,35 +1,53 @@
 """SpeechGate with WebRTC's detector on real speech."""
 
-import asyncio
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from speech import read_clip
 
-from stream.audio import seconds
-from stream.detector import WebRtcDetector
-from stream.file import FileSource
-from stream.gate import GateEvent, GateOptions, SpeechClosed, SpeechGate
+from stream.audio import AudioChunk, seconds
+from stream.detector import FRAME_SAMPLES, WebRtcDetector
+from stream.gate import GateOptions, SpeechClosed, SpeechGate
+from ui.bench.streaming.sounds import joined
 
 
 def spans_s(path: Path) -> list[tuple[float, float]]:
-    """The utterances the gate finds in a recording, in seconds."""
+    return spans_of(read_clip(path))
 
-    async def judge_file() -> list[GateEvent]:
-        gate = SpeechGate(WebRtcDetector(), GateOptions())
-        events = [event async for chunk in FileSource(path).chunks() for event in gate.receive_audio(chunk)]
-        return events + gate.receive_eof()
 
-    events = asyncio.run(judge_file())
+def spans_of(audio: NDArray[np.int16]) -> list[tuple[float, float]]:
+    """The utterances the gate finds, in seconds."""
+    gate = SpeechGate(WebRtcDetector(), GateOptions())
+    events = [*gate.receive_audio(AudioChunk(audio, 0)), *gate.receive_eof()]
     return [
         (seconds(event.start_sample), seconds(event.end_sample)) for event in events if isinstance(event, SpeechClosed)
     ]
 
 
+def stem_of(timings: Path) -> str:
+    return timings.name.removesuffix(".words.tsv")
+
+
+def with_coughs(audio: NDArray[np.int16]) -> NDArray[np.int16]:
+    random = np.random.default_rng(5)
+    power = np.mean(
+        np.square(audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES), dtype=float), axis=1
+    )
+    level = np.sqrt(power[power > np.median(power)].mean())
+    noisy = audio + random.normal(0.0, level / 10 ** (10 / 20), len(audio))
+    cough = random.normal(0.0, level * 10 ** (22 / 20), 16_000) * abs(np.sin(np.arange(16_000) / 16_000 * 5 * np.pi))
+    for start in range(8 * 16_000, len(audio) - 32_000, 14 * 16_000):
+        noisy[start : start + 16_000] += cough
+    return np.clip(noisy, -32768, 32767).astype(np.int16)
+
+
 def test_every_hand_aligned_word_lies_inside_an_utterance(audio_folder: Path) -> None:
     outside = []
     for timings in sorted((audio_folder / "timings").glob("*.words.tsv")):
-        spans = spans_s(audio_folder / "short" / timings.name.replace(".words.tsv", ".flac"))
+        spans = spans_s(audio_folder / "short" / f"{stem_of(timings)}.flac")
         for row in csv.DictReader(timings.read_text().splitlines(), delimiter="\t"):
             start_s, end_s = float(row["start"]), float(row["end"])
             if not any(span_start <= start_s and end_s <= span_end for span_start, span_end in spans):
@@ -46,3 +64,21 @@ def test_silence_between_utterances_stays_outside(audio_folder: Path) -> None:
 @pytest.mark.parametrize("clip", ["silence_digital-20s", "noise_white"])
 def test_silence_and_white_noise_do_not_open_it(clip: str, audio_folder: Path) -> None:
     assert spans_s(audio_folder / "nonspeech" / f"{clip}.flac") == []
+
+
+def test_a_cough_does_not_silence_who_speaks_on(audio_folder: Path) -> None:
+    """Clips 10 dB above white noise, and every 14 s a burst of a second, far louder than the voices.
+
+    Measured 2026-11-28: 11 of 192 words outside, 30 while a burst was taken for the voice.
+    """
+    clips = sorted((audio_folder / "timings").glob("*.words.tsv"))
+    audio, starts = joined([read_clip(audio_folder / "short" / f"{stem_of(path)}.flac") for path in clips], 1.2)
+    spans = spans_of(with_coughs(audio))
+    middles = [
+        seconds(start) + (float(row["start"]) + float(row["end"])) / 2
+        for path, start in zip(clips, starts, strict=True)
+        for row in csv.DictReader(path.read_text().splitlines(), delimiter="\t")
+    ]
+
+    outside = [middle for middle in middles if not any(start_s <= middle <= end_s for start_s, end_s in spans)]
+    assert len(outside) <= 0.08 * len(middles)

@@ -20,9 +20,9 @@ def noise(amplitude: int, duration_s: float) -> np.ndarray:
 
 
 def n_opened(margin_db: float, audio: np.ndarray, voice: int) -> int:
-    """How often the gate opens for ``audio`` behind nine seconds of noise of amplitude 100 and one of a voice's."""
+    """How often the gate opens for ``audio`` behind eight seconds of noise of amplitude 100 and two of a voice's."""
     gate = SpeechGate(AlwaysVoiced(), GateOptions(noise_margin_db=margin_db, hangover_ms=200))
-    gate.receive_audio(AudioChunk(np.concatenate([noise(100, 9.0), noise(voice, 1.0)]), 0))
+    gate.receive_audio(AudioChunk(np.concatenate([noise(100, 8.0), noise(voice, 2.0)]), 0))
     gate.flush()
     events = gate.receive_audio(AudioChunk(audio, 160_000))
     return sum(isinstance(event, SpeechOpened) for event in events)
@@ -45,6 +45,13 @@ def test_where_voice_and_noise_are_close_a_quarter_of_the_way_is_enough() -> Non
 
 def test_a_click_is_no_voice() -> None:
     assert threshold([100.0] * 97 + [1e8] * 3) == pytest.approx(100.0)
+
+
+def test_a_cough_behind_a_voice_is_no_louder_voice() -> None:
+    """A second of the last ten, seventy times as loud: 37 dB."""
+    voice = [100.0] * 150 + [1600.0] * 150
+
+    assert threshold([*voice, *[1600.0 * 70**2] * 33]) == threshold([*voice, *[1600.0] * 33])
 
 
 def test_it_forgets_what_was_longer_ago_than_ten_seconds() -> None:
