@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.guards import is_loop
 from engine.rules import PLAIN_TEXT, UNRESTRICTED, Rule, TextRules
 
 
@@ -79,6 +80,7 @@ class DecodingTask:
         prefix: how the text must begin.
         draft: a guess at what follows, verified in one pass; it never changes the outcome, only the time it takes.
         rules: with or without timestamps.
+        ends_loops: whether the text ends where it has become a loop, since nobody will keep it.
     """
 
     prompt: tuple[int, ...]
@@ -88,6 +90,7 @@ class DecodingTask:
     prefix: tuple[int, ...] = ()
     draft: tuple[int, ...] = ()
     rules: TextRules = PLAIN_TEXT
+    ends_loops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class DecodedText:
         logprobs: one for each of ``ids``, and one for the end token if the text ended by itself.
         no_speech_prob: P(<|nospeech|>) at the SOT position.
         n_verified: how many of the draft's tokens were right.
-        is_cut: whether the text filled its room and did not end by itself.
+        is_cut: whether the text did not end by itself: it filled its room, or was a loop.
     """
 
     ids: tuple[int, ...]
@@ -143,10 +146,12 @@ class _Text:
         self._logprobs: list[float] = []
         self._no_speech = 0.0
         self._n_verified = 0
+        self._is_loop = False
 
     @property
     def is_done(self) -> bool:
-        return len(self._ids) >= self._max_tokens or (bool(self._ids) and self._ids[-1] == self._task.end_id)
+        is_full = len(self._ids) >= self._max_tokens
+        return is_full or self._is_loop or (bool(self._ids) and self._ids[-1] == self._task.end_id)
 
     @property
     def n_cached(self) -> int:
@@ -163,6 +168,8 @@ class _Text:
         self._n_verified = _n_agreeing(self._draft, ids[1:])
         self._ids, self._logprobs = ids[1 : self._n_verified + 2], logprobs[1 : self._n_verified + 2]
         self._no_speech = no_speech
+        for n_ids in range(1, len(self._ids) + 1):
+            self._end_loop(n_ids)
 
     def next_row(self) -> Row:
         if self.is_done:
@@ -173,6 +180,13 @@ class _Text:
         if not self.is_done:
             self._ids.append(id)
             self._logprobs.append(logprob)
+            self._end_loop(len(self._ids))
+
+    def _end_loop(self, n_ids: int) -> None:
+        """End the text behind its first ``n_ids`` tokens if they are a loop that is to end."""
+        if self._task.ends_loops and not self._is_loop and is_loop(self._ids[:n_ids]):
+            self._is_loop, self._n_verified = True, min(self._n_verified, n_ids)
+            self._ids, self._logprobs = self._ids[:n_ids], self._logprobs[:n_ids]
 
     def decoded(self) -> DecodedText:
         has_ended = self._ids[-1] == self._task.end_id

@@ -126,19 +126,17 @@ class WhisperModel:
     def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
         """Decode ``jobs`` together, each in the context it wants.
 
-        A text that falls into a loop in a short context, and a final that says a sentence twice there, is decoded again
-        with the full window.  A lead-in in another language than that of the utterance is left out.
+        A text that falls into a loop in a short context is decoded again in a longer one, and so is a final that says a
+        sentence twice there.  A lead-in in another language than that of the utterance is left out.
         """
         full = self.networks.dims.n_audio_ctx
         asked = [self._with_fitting_lead_in(job) for job in jobs]
         fitting, chances = [job for job, _ in asked], [chance for _, chance in asked]
         contexts = [min(full, ceil(job.context_s * _POSITIONS_PER_S)) for job in fitting]
-        found = self._recognize(fitting, contexts)
-        for i, text in enumerate(found):
-            if contexts[i] < full and _repeats(text.decoded.ids, is_final=fitting[i].is_final):
-                self.counts["loops in a short context"] += 1
-                found[i] = self._recognize([replace(fitting[i], draft=())], [full])[0]
-            elif goes_on(text) and not fitting[i].options.timestamps:
+        found = self._recognize(fitting, contexts, hears_loops_again=True)
+        for i, first in enumerate(found):
+            found[i] = text = self._in_longer_contexts(fitting[i], contexts[i], first)
+            if goes_on(text) and not fitting[i].options.timestamps:
                 self.counts["texts longer than usual"] += 1
                 fitting[i], found[i] = self._long_texts.whole(fitting[i], text)
             elif fitting[i].options.timestamps and fitting[i].is_final and not fitting[i].is_window:
@@ -148,6 +146,15 @@ class WhisperModel:
             self._hypotheses.hypothesis(replace(job, options=given.options), text, self._text_prefix(job))
             for given, job, text in zip(jobs, fitting, found, strict=True)
         ]
+
+    def _in_longer_contexts(self, job: DecodeJob, context: int, text: Recognized) -> Recognized:
+        """Hear ``text`` again as long as it repeats itself: a final in the whole window, a partial in twice as much."""
+        full = self.networks.dims.n_audio_ctx
+        while context < full and _repeats(text.decoded.ids, is_final=job.is_final):
+            self.counts["loops in a short context"] += 1
+            context = full if job.is_final else min(full, 2 * context)
+            (text,) = self._recognize([job], [context], hears_loops_again=True)
+        return text
 
     def _heard(self, job: DecodeJob) -> Recognized:
         return self._recognize([job], [min(self.networks.dims.n_audio_ctx, ceil(job.context_s * _POSITIONS_PER_S))])[0]
@@ -198,12 +205,18 @@ class WhisperModel:
         """One of few lengths: the steps of the decoder are captured for each."""
         return min(self.networks.dims.n_audio_ctx, ceil(n_audio_ctx / _USUAL_POSITIONS) * _USUAL_POSITIONS)
 
-    def _recognize(self, jobs: Sequence[DecodeJob], contexts: Sequence[int]) -> list[Recognized]:
+    def _recognize(
+        self, jobs: Sequence[DecodeJob], contexts: Sequence[int], *, hears_loops_again: bool = False
+    ) -> list[Recognized]:
+        full = self.networks.dims.n_audio_ctx
         with self._timings.stage("search and rules"):
-            windows = [self._window(job, n_audio_ctx) for job, n_audio_ctx in zip(jobs, contexts, strict=True)]
+            windows = [
+                self._window(job, n_audio_ctx, is_heard_again=hears_loops_again and n_audio_ctx < full)
+                for job, n_audio_ctx in zip(jobs, contexts, strict=True)
+            ]
             return self.recognizer.recognize(self.encode([job.audio for job in jobs], contexts), windows)
 
-    def _window(self, job: DecodeJob, n_audio_ctx: int) -> Window:
+    def _window(self, job: DecodeJob, n_audio_ctx: int, *, is_heard_again: bool) -> Window:
         n_positions = min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION))
         prefix = (*job.lead_in.ids, *self._text_prefix(job))
         return Window(
@@ -216,6 +229,7 @@ class WhisperModel:
             job.wants_attention,
             len(job.lead_in.ids),
             wants_all=job.is_final,
+            is_heard_again=is_heard_again,
         )
 
     def _text_prefix(self, job: DecodeJob) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from engine.decoding import DecodedText, DecodingTask, Row, decode_greedily
 from engine.early_ends import MOST_TOKENS, may_be_early, with_rest
 from engine.encoded import EncodedAudio
 from engine.filters import BatchFilters, TokenFilters
-from engine.guards import compression_ratio
+from engine.guards import compression_ratio, is_loop
 from engine.networks import Networks
 from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.rules import UNRESTRICTED, FilteredText
@@ -102,6 +102,8 @@ class Recognizer:
             for text, window, language in zip(self._first_try(encoded, batch), windows, languages, strict=True)
         ]
         for i, window in enumerate(windows):
+            if window.is_heard_again and is_loop(found[i].decoded.ids):
+                continue
             for temperature in window.options.temperatures[1:]:
                 if not is_rejected(found[i], window.options):
                     break

@@ -22,6 +22,8 @@ class Window:
         prefix: ids the text must begin with.
         n_lead_in: how many of those are of what was said before: words are told of what follows them.
         wants_all: whether an end that the model doubts is to be looked behind.
+        is_heard_again: whether it is, in a longer context, should its text be a loop: then no loop need be written to
+            its end, and none is drawn anew.
         draft: a guess at the ids behind them.
         previous: ids of the text before, timestamps included.
         usual_language: what was spoken before; heard where it is not clear that it is another.
@@ -37,6 +39,7 @@ class Window:
     wants_attention: bool = False
     n_lead_in: int = 0
     wants_all: bool = False
+    is_heard_again: bool = False
 
 
 class TaskMaker:
@@ -63,6 +66,7 @@ class TaskMaker:
             prefix=window.prefix,
             draft=window.draft,
             rules=filters,
+            ends_loops=window.is_heard_again,
         )
 
     def rules(self, options: DecodingOptions) -> PlainText | TimedText:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.decoding import DecodedText, DecodingTask, Prediction, Row, decode_greedily
+from engine.guards import is_loop
 from engine.rules import Filter
 
 END = 99
@@ -160,3 +162,41 @@ def test_a_text_that_ended_takes_no_more_part() -> None:
     decode_greedily(decoder, [task(), task()])
 
     assert [2, 2, 1, 1, 1] == decoder.n_rows
+
+
+def test_a_loop_that_is_heard_again_ends_where_it_is_one() -> None:
+    text = [1, 2, 3, 4, *[5, 6, 7, 8] * 20]
+    decoder = ScriptedDecoder([text])
+
+    (decoded,) = decode_greedily(decoder, [replace(task(max_tokens=80), ends_loops=True)])
+
+    assert tuple(text[:16]) == decoded.ids
+    assert decoded.is_cut
+    assert 16 == len(decoded.logprobs) == decoder.n_passes
+
+
+def test_no_other_loop_ends_early() -> None:
+    text = [5, 6, 7, 8] * 6
+
+    assert tuple(text) == decode(text, max_tokens=80)[0].ids
+
+
+@given(
+    head=st.lists(st.integers(0, 5), max_size=3),
+    cycle=st.lists(st.integers(0, 5), min_size=1, max_size=4),
+    n_rounds=st.integers(0, 14),
+    tail=st.lists(st.integers(0, 5), max_size=3),
+    n_right=st.integers(0, 60),
+)
+def test_no_draft_changes_where_a_loop_ends(
+    head: list[int], cycle: list[int], n_rounds: int, tail: list[int], n_right: int
+) -> None:
+    text = [*head, *cycle * n_rounds, *tail]
+    loops = [n for n in range(len(text) + 1) if is_loop(text[:n])]
+    wanted = replace(task(max_tokens=80), ends_loops=True)
+
+    for draft in (text[:n_right], [*text[:n_right], 6, 6]):
+        (decoded,) = decode_greedily(ScriptedDecoder([text]), [replace(wanted, draft=tuple(draft))])
+        assert tuple(text[: loops[0]] if loops else text) == decoded.ids
+        assert bool(loops) == decoded.is_cut
+        assert decoded.n_verified <= len(decoded.ids)

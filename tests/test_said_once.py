@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from speech import read_clip
 
 from engine.events import DecodeJob
-from engine.guards import says_twice
+from engine.guards import is_loop, says_twice
 from engine.model import WhisperModel
 from engine.options import FOR_RECORDINGS
+from engine.recognition import Recognizer
 
 pytestmark = [pytest.mark.max, pytest.mark.weights]
 
@@ -40,3 +41,22 @@ def test_a_final_in_a_short_context(names: list[str], pause_s: float, model: Whi
 
     assert says_twice(alone.decoded.ids), "the clips no longer show it"
     assert not says_twice([token.id for token in final.tokens])
+
+
+@pytest.mark.parametrize("is_final", [False, True])
+@pytest.mark.parametrize("name", ["picovoice-platforms", "timit_dr7-madd0_si1295"])
+def test_a_loop_in_a_short_context_is_heard_in_a_longer_one(
+    name: str, *, is_final: bool, model: WhisperModel, audio_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no text is drawn instead, which may be anything."""
+    audio = read_clip(audio_folder / f"short/en_read_{name}.flac")
+    alone = model.decode_window(audio, len(audio) // 320)
+    monkeypatch.setattr(Recognizer, "_search", lambda *_: pytest.fail("drawn"))
+
+    job = DecodeJob(1, audio, 0, is_final, FOR_RECORDINGS.decoding, len(audio) / 16_000)
+    (heard,) = model.decode([job])
+
+    assert is_loop(alone.decoded.ids), "the clip no longer shows it"
+    ids = [token.id for token in heard.tokens]
+    assert not is_loop(ids)
+    assert ids == list(alone.decoded.ids[: len(ids)]), "it is said once"
