@@ -112,13 +112,12 @@ def test_time_never_goes_back_and_status_tells_where_the_audio_is() -> None:
 
 
 def test_compute_is_counted_over_the_whole_stream() -> None:
-    quiet = np.concatenate([TALK, np.zeros(40 * RATE, np.int16)])
-    events = run(ListSource(cut(quiet, lambda: 1600)), CountingModel())
+    events = run(ListSource(cut(TALK, lambda: 1600)), CountingModel())
     statuses = [timed.event for timed in events if isinstance(timed.event, Status)]
     computed = [status.compute_s for status in statuses]
 
     assert sorted(computed) == computed
-    assert computed[-1] > 0.0 == statuses[-1].real_time_factor
+    assert 0.0 == computed[0] < computed[-1]
 
 
 def test_what_was_heard_is_final_before_a_source_fails() -> None:
