@@ -80,7 +80,7 @@ def own_audio(job: DecodeJob) -> NDArray[np.int16]:
 
 
 def read_words(audio: NDArray[np.int16]) -> list[int]:
-    edges = np.flatnonzero(np.diff(audio.astype(np.int64), prepend=0, append=0))
+    edges = [0, *(np.flatnonzero(audio[1:] != audio[:-1]) + 1).tolist(), len(audio)] if len(audio) else []
     heard = [(int(audio[begin]) // 100, end - begin) for begin, end in pairwise(edges) if audio[begin]]
     return [word if n >= WORD_SAMPLES // 2 else word + 5 for word, n in heard]
 

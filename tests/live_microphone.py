@@ -31,7 +31,7 @@ from stream.microphone import Microphone, list_devices  # noqa: E402
 from stream.source import SourceError  # noqa: E402
 
 AUDIO = Path(os.environ.get("MAX_WHISPER_AUDIO", ROOT / "../shared/audio/dev"))
-CLIPS = [AUDIO / "short/en_talk_jfk-inaugural-excerpt.flac", ROOT / "ui/sample/sample.flac"]
+CLIPS = [AUDIO / "short/en_read_timit_dr7-madd0_sx178.flac", ROOT / "ui/sample/sample.flac"]
 MARGIN_S = 4.0
 """The server may hold the clip back this long."""
 

@@ -13,6 +13,9 @@ from stream.file import FileSource
 
 SAID = "And so my fellow Americans ask not what your country can do for you, ask what you can do for your country."
 """By Kennedy, in each of the set's ``formats``."""
+BRIEF = "en_read_timit_dr7-madd0_sx178"
+SAID_BRIEFLY = "She encouraged her children to make their own Halloween costumes."
+"""Of the short clips: for tests that play at the speed of speech, and wait."""
 
 
 def clips(audio_folder: Path, set_name: str, language: str = "en") -> list[Path]:

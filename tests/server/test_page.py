@@ -9,6 +9,7 @@ import jiwer
 import pytest
 from browser import Page
 from serve_process import ServeProcess, free_port
+from speech import BRIEF
 from whisper_normalizer.english import EnglishTextNormalizer
 
 pytestmark = [pytest.mark.max, pytest.mark.weights, pytest.mark.slow]
@@ -48,12 +49,12 @@ def clip_of(audio_folder: Path, name: str) -> Path:
 
 
 def test_what_is_said_appears(page_server: ServeProcess, open_page: OpenPage, audio_folder: Path) -> None:
-    page = open_page(page_server.address, clip_of(audio_folder, CLIP))
+    page = open_page(page_server.address, clip_of(audio_folder, BRIEF))
     page.click("start")
     page.when(WORDS)
-    listen_until(page, 10)
+    listen_until(page, 5)
 
-    assert word_error_rate(audio_folder, CLIP, shown(page)) <= 0.1
+    assert word_error_rate(audio_folder, BRIEF, shown(page)) <= 0.1
     states = page.run("seen")
     assert any(stable and unstable for stable, unstable, _ in states)
     assert {""} == {announced for *_, announced in states[:5]}

@@ -19,7 +19,7 @@ from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.types import ListenV1Results
 from fakes_server import IN_ONE_PIECE, Running, running_server
-from speech import SAID, companded, read_clip
+from speech import BRIEF, SAID, SAID_BRIEFLY, companded, read_clip
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
@@ -126,10 +126,18 @@ async def wyoming_server(model: Any) -> AsyncIterator[int]:
         yield bound.getsockname()[1]
 
 
-@pytest.mark.parametrize("how", ["streaming", pytest.param("file", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("how", "clip", "said"),
+    [
+        ("streaming", "formats/jfk_44k1_stereo", SAID),
+        pytest.param("file", f"short/{BRIEF}", SAID_BRIEFLY, marks=pytest.mark.slow),
+    ],
+    ids=["streaming", "file"],
+)
 def test_whisper_live_s_clients_hear_every_word(
-    how: str, model: Any, sound: bytes, whisper_live: Path, tmp_path: Path
+    how: str, clip: str, said: str, model: Any, audio_folder: Path, whisper_live: Path, tmp_path: Path
 ) -> None:
+    sound = read_clip(audio_folder / f"{clip}.flac").astype("<i2").tobytes()
     with wave.open(str(tmp_path / "said.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(sound)
@@ -147,5 +155,5 @@ def test_whisper_live_s_clients_hear_every_word(
 
     segments = json.loads(asyncio.run(talk()).splitlines()[-1])
 
-    assert SAID == "".join(segment["text"] for segment in segments).strip()
+    assert said == "".join(segment["text"] for segment in segments).strip()
     assert all(segment["completed"] for segment in segments)
