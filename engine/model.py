@@ -129,35 +129,42 @@ class WhisperModel:
         A text that falls into a loop in a short context is decoded again in a longer one, and so is a final that says a
         sentence twice there.  A lead-in in another language than that of the utterance is left out.
         """
-        full = self.networks.dims.n_audio_ctx
         asked = [self._with_fitting_lead_in(job) for job in jobs]
         fitting, chances = [job for job, _ in asked], [chance for _, chance in asked]
-        contexts = [min(full, ceil(job.context_s * _POSITIONS_PER_S)) for job in fitting]
-        found = self._recognize(fitting, contexts, hears_loops_again=True)
+        found = self._recognize(fitting, list(map(self._context, fitting)), hears_loops_again=True)
         for i, first in enumerate(found):
-            found[i] = text = self._in_longer_contexts(fitting[i], contexts[i], first)
-            if goes_on(text) and not fitting[i].options.timestamps:
+            job, text = self._in_longer_contexts(fitting[i], first)
+            if goes_on(text) and not job.options.timestamps:
                 self.counts["texts longer than usual"] += 1
-                fitting[i], found[i] = self._long_texts.whole(fitting[i], text)
-            elif fitting[i].options.timestamps and fitting[i].is_final and not fitting[i].is_window:
-                found[i] = self._long_texts.to_the_end(fitting[i], text)
+                job, text = self._long_texts.whole(job, text)
+            elif job.options.timestamps and job.is_final and not job.is_window:
+                text = self._long_texts.to_the_end(job, text)
+            fitting[i], found[i] = job, text
         found = [text if p is None else replace(text, language_prob=p) for text, p in zip(found, chances, strict=True)]
         return [
             self._hypotheses.hypothesis(replace(job, options=given.options), text, self._text_prefix(job))
             for given, job, text in zip(jobs, fitting, found, strict=True)
         ]
 
-    def _in_longer_contexts(self, job: DecodeJob, context: int, text: Recognized) -> Recognized:
-        """Hear ``text`` again as long as it repeats itself: a final in the whole window, a partial in twice as much."""
+    def _in_longer_contexts(self, job: DecodeJob, text: Recognized) -> tuple[DecodeJob, Recognized]:
+        """Hear ``text`` again as long as it repeats itself: a final in the whole window, a partial in twice as much.
+
+        Returns:
+            The job as it was heard at last, and the text.
+        """
         full = self.networks.dims.n_audio_ctx
-        while context < full and _repeats(text.decoded.ids, is_final=job.is_final):
+        while self._context(job) < full and _repeats(text.decoded.ids, is_final=job.is_final):
             self.counts["loops in a short context"] += 1
-            context = full if job.is_final else min(full, 2 * context)
-            (text,) = self._recognize([job], [context], hears_loops_again=True)
-        return text
+            job = replace(job, context_s=full / _POSITIONS_PER_S if job.is_final else 2 * job.context_s)
+            (text,) = self._recognize([job], [self._context(job)], hears_loops_again=True)
+        return job, text
+
+    def _context(self, job: DecodeJob) -> int:
+        """How many of the encoder's positions ``job`` wants."""
+        return min(self.networks.dims.n_audio_ctx, ceil(job.context_s * _POSITIONS_PER_S))
 
     def _heard(self, job: DecodeJob) -> Recognized:
-        return self._recognize([job], [min(self.networks.dims.n_audio_ctx, ceil(job.context_s * _POSITIONS_PER_S))])[0]
+        return self._recognize([job], [self._context(job)])[0]
 
     def decode_window(
         self,

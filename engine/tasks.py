@@ -22,12 +22,12 @@ class Window:
         prefix: ids the text must begin with.
         n_lead_in: how many of those are of what was said before: words are told of what follows them.
         wants_all: whether an end that the model doubts is to be looked behind.
-        is_heard_again: whether it is, in a longer context, should its text be a loop: then no loop need be written to
-            its end, and none is drawn anew.
         draft: a guess at the ids behind them.
         previous: ids of the text before, timestamps included.
         usual_language: what was spoken before; heard where it is not clear that it is another.
         wants_attention: whether it is to be told where the model looked for each token.
+        is_heard_again: whether a text that becomes a loop is heard again in a longer context: it ends there then, and
+            none is drawn instead.
     """
 
     options: DecodingOptions
