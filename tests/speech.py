@@ -9,6 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.detector import FRAME_SAMPLES
 from stream.file import FileSource
 
 SAID = "And so my fellow Americans ask not what your country can do for you, ask what you can do for your country."
@@ -32,6 +33,13 @@ def read_clip(path: Path) -> NDArray[np.int16]:
         return [chunk.samples async for chunk in FileSource(path).chunks()]
 
     return np.concatenate(asyncio.run(read()))
+
+
+def voice_level(audio: NDArray[np.int16]) -> float:
+    """RMS of the louder half of its frames."""
+    frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    power = np.mean(np.square(frames, dtype=np.float64), axis=1)
+    return float(np.sqrt(power[power > np.median(power)].mean()))
 
 
 def companded(samples: NDArray[np.int16], law: Literal["mulaw", "alaw"]) -> bytes:

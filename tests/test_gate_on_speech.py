@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from speech import read_clip
+from speech import read_clip, voice_level
 
 from stream.audio import AudioChunk, seconds
-from stream.detector import FRAME_SAMPLES, WebRtcDetector
+from stream.detector import WebRtcDetector
 from stream.gate import GateOptions, SpeechClosed, SpeechGate
 from ui.bench.streaming.sounds import joined
 
@@ -33,10 +33,7 @@ def stem_of(timings: Path) -> str:
 
 def with_coughs(audio: NDArray[np.int16]) -> NDArray[np.int16]:
     random = np.random.default_rng(5)
-    power = np.mean(
-        np.square(audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES), dtype=float), axis=1
-    )
-    level = np.sqrt(power[power > np.median(power)].mean())
+    level = voice_level(audio)
     noisy = audio + random.normal(0.0, level / 10 ** (10 / 20), len(audio))
     cough = random.normal(0.0, level * 10 ** (22 / 20), 16_000) * abs(np.sin(np.arange(16_000) / 16_000 * 5 * np.pi))
     for start in range(8 * 16_000, len(audio) - 32_000, 14 * 16_000):

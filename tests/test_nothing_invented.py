@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from fakes import cut
 from numpy.typing import NDArray
-from speech import BRIEF, clips, read_clip
+from speech import BRIEF, clips, read_clip, voice_level
 
 from engine.events import Discarded, Event, Final
 from engine.options import FOR_RECORDINGS, StreamingOptions
 from engine.service import SpeechModel
 from engine.transcriber import Transcriber
-from stream.detector import FRAME_SAMPLES, WebRtcDetector
+from stream.detector import WebRtcDetector
 
 pytestmark = [pytest.mark.max, pytest.mark.weights, pytest.mark.slow]
 FINALS_ALONE = StreamingOptions(partials=False)
@@ -88,14 +88,8 @@ def test_speech_in_loud_noise_is_not_taken_for_noise(model: SpeechModel, audio_f
     paths = [path for path in clips(audio_folder, "wer") if "/short/" in path.as_posix()][:8]
     pause = np.zeros(19_200, np.int16)
     speech = np.concatenate([part for path in paths for part in (read_clip(path), pause)])
-    power = np.mean(np.square(cut_evenly(speech), dtype=np.float64), axis=1)
-    level = np.sqrt(power[power > np.median(power)].mean())
-    noise = np.random.default_rng(5).normal(0.0, level / 10 ** (5 / 20), len(speech))
+    noise = np.random.default_rng(5).normal(0.0, voice_level(speech) / 10 ** (5 / 20), len(speech))
     events = heard_as_recording(model, np.clip(speech + noise, -32768, 32767).astype(np.int16))
 
     assert [] == [event for event in events if isinstance(event, Discarded)]
     assert sum(isinstance(event, Final) for event in events) >= 3
-
-
-def cut_evenly(audio: NDArray[np.int16]) -> NDArray[np.int16]:
-    return audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)

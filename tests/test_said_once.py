@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from engine.events import DecodeJob
 from engine.guards import is_loop, says_twice
 from engine.model import WhisperModel
 from engine.options import FOR_RECORDINGS
-from engine.recognition import Recognizer
+from engine.recognition import Recognized, Recognizer
 
 pytestmark = [pytest.mark.max, pytest.mark.weights]
 
@@ -48,15 +50,29 @@ def test_a_final_in_a_short_context(names: list[str], pause_s: float, model: Whi
 def test_a_loop_in_a_short_context_is_heard_in_a_longer_one(
     name: str, *, is_final: bool, model: WhisperModel, audio_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And no text is drawn instead, which may be anything."""
+    """Soon, and no text is drawn instead, which may be anything."""
     audio = read_clip(audio_folder / f"short/en_read_{name}.flac")
     alone = model.decode_window(audio, len(audio) // 320)
     monkeypatch.setattr(Recognizer, "_search", lambda *_: pytest.fail("drawn"))
+    recognize, heard_in, n_tokens = model._recognize, [], []
 
-    job = DecodeJob(1, audio, 0, is_final, FOR_RECORDINGS.decoding, len(audio) / 16_000)
+    def noted(jobs: Sequence[DecodeJob], contexts: Sequence[int], **how: bool) -> list[Recognized]:
+        found = recognize(jobs, contexts, **how)
+        heard_in.append(contexts[0])
+        n_tokens.append(len(found[0].decoded.ids))
+        return found
+
+    monkeypatch.setattr(model, "_recognize", noted)
+    # Three rounds are no more than 2.4 times as long as their archive, but enough to be rejected here.
+    options = replace(FOR_RECORDINGS.decoding, compression_ratio_limit=1.3)
+    job = DecodeJob(1, audio, 0, is_final, options, len(audio) / 16_000)
     (heard,) = model.decode([job])
 
     assert is_loop(alone.decoded.ids), "the clip no longer shows it"
+    assert n_tokens[0] < len(alone.decoded.ids) / 3, "it ends where it is a loop"
+    first, *others = heard_in
+    longer = [1500] if is_final else [pytest.approx(first * 2**n, abs=2**n) for n in range(1, len(others) + 1)]
+    assert longer == others
     ids = [token.id for token in heard.tokens]
     assert not is_loop(ids)
     assert ids == list(alone.decoded.ids[: len(ids)]), "it is said once"
