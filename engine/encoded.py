@@ -33,6 +33,13 @@ class EncodedAudio:
         n = self.n_positions[i]
         return EncodedAudio(tuple(_front_of_window(kv, i, n) for kv in self.cross_kv), (n,))
 
+    def positions(self, first: int, last: int) -> EncodedAudio:
+        """Return a copy of what the only window holds from position ``first`` up to ``last``; on the host only."""
+        assert self.n_windows == 1
+        last = min(last, self.n_positions[0])
+        cross_kv = (kv.to_numpy()[:, first:last].copy() for kv in self.cross_kv)
+        return EncodedAudio(tuple(map(Buffer.from_numpy, cross_kv)), (last - first,))
+
     def selected(self, windows: Sequence[int]) -> EncodedAudio:
         """Return copies of some windows; on the host only."""
         n_positions = tuple(self.n_positions[i] for i in windows)

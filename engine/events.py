@@ -65,6 +65,8 @@ class DecodeJob:
         usual_language: what was spoken before; heard where it is not clear that it is another.  Empty at first.
         lead_in: what was said before; the hypothesis leaves it out, and its times begin behind it.
         wants_attention: whether the hypothesis is to tell where the model looked for each token.
+        pauses: from which sample of ``audio`` to which nobody speaks: there its text may end, where another language
+            begins.  Empty where it is to be heard whole.
         previous: ids of the text before, timestamps included; as much of its end as fits stands before the text.
         is_window: whether another job goes on where the text of this one breaks off.
     """
@@ -80,6 +82,7 @@ class DecodeJob:
     usual_language: str = ""
     lead_in: LeadIn = NO_LEAD_IN
     wants_attention: bool = False
+    pauses: tuple[tuple[int, int], ...] = ()
     previous: tuple[int, ...] = ()
     is_window: bool = False
 
@@ -103,6 +106,8 @@ class Hypothesis:
         segments: the text cut at its timestamps, times from the start of the job; one for all of it without.
         rest: what was begun behind the segments and not ended; None where they are all.
         heard_s: where the next window of a recording begins, seconds from the start of the job; inf behind its end.
+        language_end: the sample of the job's audio at which another language begins, of which nothing was heard; None
+            where none does.
         has_spaces: whether there are spaces between its words.
     """
 
@@ -115,6 +120,7 @@ class Hypothesis:
     segments: tuple[Segment, ...] = ()
     rest: Segment | None = None
     heard_s: float = math.inf
+    language_end: int | None = None
     has_spaces: bool = True
 
 

@@ -24,8 +24,13 @@ class HypothesisMaker:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
 
-    def hypothesis(self, job: DecodeJob, found: Recognized, prefix: tuple[int, ...]) -> Hypothesis:
-        """Return what was ``found`` behind ``prefix`` in the window of ``job``, without its lead-in."""
+    def hypothesis(
+        self, job: DecodeJob, found: Recognized, prefix: tuple[int, ...], language_end: int | None = None
+    ) -> Hypothesis:
+        """Return what was ``found`` behind ``prefix`` in the window of ``job``, without its lead-in.
+
+        Where another language begins, at ``language_end``, the job's audio was not heard further.
+        """
         lead_in_s = seconds(job.lead_in.n_samples)
         cut = cut_at_timestamps(
             [*prefix, *found.decoded.ids], self._tokenizer.first_timestamp, seconds(len(job.audio)) - lead_in_s
@@ -43,6 +48,7 @@ class HypothesisMaker:
             segments=segments,
             rest=None if cut.rest is None else self._segment(cut.rest, found),
             heard_s=_heard_s(cut, segments, words),
+            language_end=language_end,
             has_spaces=has_spaces(found.language, is_translated=job.options.translate),
         )
 

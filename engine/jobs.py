@@ -53,13 +53,13 @@ class JobMaker:
 
     Attributes:
         options: how what is open is decoded.
+        usual_language: what was spoken last.
     """
 
     def __init__(self, options: StreamingOptions) -> None:
         self.options = options
         self._said: deque[_Said] = deque(maxlen=_MOST_LEAD_INS)
-        self._language = ""
-        """What was spoken last."""
+        self.usual_language = ""
 
     @property
     def reach_samples(self) -> int:
@@ -71,7 +71,7 @@ class JobMaker:
         if isinstance(event, Discarded):
             self._said.clear()
             return
-        self._language = event.language
+        self.usual_language = event.language
         ids = tuple(token.id for token in event.tokens)
         self._said.append(_Said(n_samples(event.start_s), n_samples(event.end_s), ids, event.language))
 
@@ -92,10 +92,18 @@ class JobMaker:
             context.needed_s(seconds(len(audio))),
             prefix,
             utterance.draft[len(prefix) :] if utterance.draft[: len(prefix)] == prefix else (),
-            self._language,
+            self.usual_language,
             lead_in,
             wants_attention=utterance.end_sample is None,
+            pauses=self._pauses(due, start) if not lead_in.ids else (),
         )
+
+    def _pauses(self, due: Due, start: int) -> tuple[tuple[int, int], ...]:
+        """Where its text may end, in samples from ``start``."""
+        if not self._options_of(due).cuts_at_languages or due.utterance.end_sample != due.end_sample:
+            return ()
+        pauses = (pause for pause in due.utterance.pauses if pause[1] <= due.end_sample)
+        return tuple((first - start, last - start) for first, last in pauses)
 
     def _options_of(self, due: Due) -> StreamingOptions:
         return due.utterance.options or self.options

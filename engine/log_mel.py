@@ -15,6 +15,8 @@ from stream.audio import SAMPLE_RATE
 N_FFT = 400
 """Samples in one analysis window: 25 ms."""
 HOP_SAMPLES = 160
+SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
+"""One position of the encoder's output covers two mel frames: 20 ms."""
 """Samples from one mel frame to the next: 10 ms."""
 FULL_FRAMES = 3000
 """Mel frames in the 30 s the model was trained on."""

@@ -18,30 +18,27 @@ from engine.config import ModelDimensions
 from engine.devices import choose_compute
 from engine.encoded import EncodedAudio
 from engine.errors import CheckpointError, OptionError
-from engine.events import NO_LEAD_IN, DecodeJob, Hypothesis
+from engine.events import DecodeJob, Hypothesis
 from engine.filters import TokenFilters
 from engine.graph import SpecialIds
 from engine.guards import is_loop, says_twice
 from engine.hypotheses import HypothesisMaker
-from engine.log_mel import HOP_SAMPLES, log_mel_spectrogram
+from engine.log_mel import SAMPLES_PER_POSITION, log_mel_spectrogram
 from engine.long_texts import LongTexts, goes_on
 from engine.model_names import resolve_model
 from engine.networks import Networks, n_load_steps
 from engine.options import DEFAULT_DECODING, SHORT_CONTEXT, DecodingOptions
 from engine.progress import LoadProgress, OnProgress, say_nothing
-from engine.recognition import Recognized, Recognizer, likely_language
+from engine.recognition import Recognized, Recognizer
+from engine.spoken_languages import HeardJob, SpokenLanguages
 from engine.tasks import Window
 from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
 from stream.audio import SAMPLE_RATE
 
-_SAMPLES_PER_POSITION = 2 * HOP_SAMPLES
-"""One position of the encoder's output covers two mel frames: 20 ms."""
-_POSITIONS_PER_S = SAMPLE_RATE // _SAMPLES_PER_POSITION
+_POSITIONS_PER_S = SAMPLE_RATE // SAMPLES_PER_POSITION
 _USUAL_POSITIONS = 250
 """On a GPU, contexts come in multiples of 5 s."""
-_HEARING_POSITIONS = 500
-"""Ten seconds of audio context: enough to hear a language by."""
 
 
 class WhisperModel:
@@ -62,6 +59,7 @@ class WhisperModel:
         self.tokenizer = recognizer.tokenizer
         self.networks = recognizer.networks
         self.recognizer = recognizer
+        self._languages = SpokenLanguages(recognizer, self.encode, has_slices=not self.networks.wants_equal_lengths)
         self._hypotheses = HypothesisMaker(recognizer.tokenizer)
         self._long_texts = LongTexts(self._heard, self._text_prefix, self.tokenizer.first_timestamp, self.networks.dims)
         self._timings = timings
@@ -127,24 +125,36 @@ class WhisperModel:
         """Decode ``jobs`` together, each in the context it wants.
 
         A text that falls into a loop in a short context is decoded again in a longer one, and so is a final that says a
-        sentence twice there.  A lead-in in another language than that of the utterance is left out.
+        sentence twice there.  A lead-in in another language than that of the utterance is left out; where another one
+        begins in a pause of the job, its text ends.
         """
-        asked = [self._with_fitting_lead_in(job) for job in jobs]
-        fitting, chances = [job for job, _ in asked], [chance for _, chance in asked]
-        found = self._recognize(fitting, list(map(self._context, fitting)), hears_loops_again=True)
-        for i, first in enumerate(found):
-            job, text = self._in_longer_contexts(fitting[i], first)
-            if goes_on(text) and not job.options.timestamps:
-                self.counts["texts longer than usual"] += 1
-                job, text = self._long_texts.whole(job, text)
-            elif job.options.timestamps and job.is_final and not job.is_window:
-                text = self._long_texts.to_the_end(job, text)
-            fitting[i], found[i] = job, text
-        found = [text if p is None else replace(text, language_prob=p) for text, p in zip(found, chances, strict=True)]
-        return [
-            self._hypotheses.hypothesis(replace(job, options=given.options), text, self._text_prefix(job))
-            for given, job, text in zip(jobs, fitting, found, strict=True)
-        ]
+        heard, encoded = self._listen(jobs)
+        found = self._recognize([one.job for one in heard], encoded, hears_loops_again=True)
+        return [self._hypothesis(*each) for each in zip(jobs, heard, found, strict=True)]
+
+    def _listen(self, jobs: Sequence[DecodeJob]) -> tuple[list[HeardJob], EncodedAudio]:
+        """Encode ``jobs``, as far as one language is spoken in them, with the lead-ins that fit."""
+        heard = [self._languages.with_fitting_lead_in(job) for job in jobs]
+        encoded = self._encoded([one.job for one in heard])
+        for i, one in enumerate(heard):
+            if one.job.pauses:
+                with self._timings.stage("language detection"):
+                    heard[i] = self._languages.to_first_change(one.job, encoded.window(i))
+        is_cut = any(one.language_end is not None for one in heard)
+        return heard, self._encoded([one.job for one in heard]) if is_cut else encoded
+
+    def _hypothesis(self, given: DecodeJob, heard: HeardJob, first: Recognized) -> Hypothesis:
+        """Return what becomes of the ``first`` text of a job: heard again where it repeats itself, or is not whole."""
+        job, text = self._in_longer_contexts(heard.job, first)
+        if goes_on(text) and not job.options.timestamps:
+            self.counts["texts longer than usual"] += 1
+            job, text = self._long_texts.whole(job, text)
+        elif job.options.timestamps and job.is_final and not job.is_window:
+            text = self._long_texts.to_the_end(job, text)
+        if heard.language_prob is not None:
+            text = replace(text, language_prob=heard.language_prob)
+        job = replace(job, options=given.options)
+        return self._hypotheses.hypothesis(job, text, self._text_prefix(given), heard.language_end)
 
     def _in_longer_contexts(self, job: DecodeJob, text: Recognized) -> tuple[DecodeJob, Recognized]:
         """Hear ``text`` again as long as it repeats itself: a final in the whole window, a partial in twice as much.
@@ -156,7 +166,7 @@ class WhisperModel:
         while self._context(job) < full and _repeats(text.decoded.ids, is_final=job.is_final):
             self.counts["loops in a short context"] += 1
             job = replace(job, context_s=full / _POSITIONS_PER_S if job.is_final else 2 * job.context_s)
-            (text,) = self._recognize([job], [self._context(job)], hears_loops_again=True)
+            (text,) = self._recognize([job], self._encoded([job]), hears_loops_again=True)
         return job, text
 
     def _context(self, job: DecodeJob) -> int:
@@ -164,7 +174,7 @@ class WhisperModel:
         return min(self.networks.dims.n_audio_ctx, ceil(job.context_s * _POSITIONS_PER_S))
 
     def _heard(self, job: DecodeJob) -> Recognized:
-        return self._recognize([job], [self._context(job)])[0]
+        return self._recognize([job], self._encoded([job]))[0]
 
     def decode_window(
         self,
@@ -185,7 +195,7 @@ class WhisperModel:
             draft: a guess at the ids behind them.
         """
         job = DecodeJob(0, audio, 0, False, options, prefix=prefix, draft=draft)
-        return self._recognize([job], [n_audio_ctx or self.networks.dims.n_audio_ctx])[0]
+        return self._recognize([job], self.encode([audio], [n_audio_ctx or self.networks.dims.n_audio_ctx]))[0]
 
     def encode(self, audios: Sequence[NDArray[np.int16]], contexts: Sequence[int]) -> EncodedAudio:
         """Encode windows of audio, int16 (n_samples,) each, in so many positions of 20 ms.
@@ -212,52 +222,32 @@ class WhisperModel:
         """One of few lengths: the steps of the decoder are captured for each."""
         return min(self.networks.dims.n_audio_ctx, ceil(n_audio_ctx / _USUAL_POSITIONS) * _USUAL_POSITIONS)
 
-    def _recognize(
-        self, jobs: Sequence[DecodeJob], contexts: Sequence[int], *, hears_loops_again: bool = False
-    ) -> list[Recognized]:
-        full = self.networks.dims.n_audio_ctx
-        with self._timings.stage("search and rules"):
-            windows = [
-                self._window(job, n_audio_ctx, is_heard_again=hears_loops_again and n_audio_ctx < full)
-                for job, n_audio_ctx in zip(jobs, contexts, strict=True)
-            ]
-            return self.recognizer.recognize(self.encode([job.audio for job in jobs], contexts), windows)
+    def _encoded(self, jobs: Sequence[DecodeJob]) -> EncodedAudio:
+        return self.encode([job.audio for job in jobs], [self._context(job) for job in jobs])
 
-    def _window(self, job: DecodeJob, n_audio_ctx: int, *, is_heard_again: bool) -> Window:
-        n_positions = min(n_audio_ctx, ceil(len(job.audio) / _SAMPLES_PER_POSITION))
-        prefix = (*job.lead_in.ids, *self._text_prefix(job))
+    def _recognize(
+        self, jobs: Sequence[DecodeJob], encoded: EncodedAudio, *, hears_loops_again: bool = False
+    ) -> list[Recognized]:
+        with self._timings.stage("search and rules"):
+            windows = [self._window(*each, hears_loops_again) for each in zip(jobs, encoded.n_positions, strict=True)]
+            return self.recognizer.recognize(encoded, windows)
+
+    def _window(self, job: DecodeJob, n_audio_ctx: int, hears_loops_again: bool) -> Window:
         return Window(
             job.options,
-            n_positions,
-            prefix,
+            min(n_audio_ctx, ceil(len(job.audio) / SAMPLES_PER_POSITION)),
+            (*job.lead_in.ids, *self._text_prefix(job)),
             job.draft,
             job.previous,
             job.usual_language,
             job.wants_attention,
             len(job.lead_in.ids),
             wants_all=job.is_final,
-            is_heard_again=is_heard_again,
+            is_heard_again=hears_loops_again and self._context(job) < self.networks.dims.n_audio_ctx,
         )
 
     def _text_prefix(self, job: DecodeJob) -> tuple[int, ...]:
         return job.prefix or self.recognizer.prefix(job.options)
-
-    def _with_fitting_lead_in(self, job: DecodeJob) -> tuple[DecodeJob, float | None]:
-        """Hear the language of the utterance by itself, where it may be another than that of the lead-in.
-
-        Returns:
-            The job, and the probability of its language where that was heard and goes into its options.
-        """
-        lead_in, options = job.lead_in, job.options
-        if not lead_in.ids or options.language is not None or not self.tokenizer.is_multilingual:
-            return job, None
-        alone = replace(job, audio=job.audio[lead_in.n_samples :], lead_in=NO_LEAD_IN)
-        n_positions = min(self.networks.dims.n_audio_ctx, _HEARING_POSITIONS)
-        (chances,) = self.recognizer.detect_languages(self.encode([alone.audio], [n_positions]), [options.languages])
-        language, probability = likely_language(chances, job.usual_language)
-        if language != lead_in.language:
-            return replace(alone, start_sample=job.start_sample + lead_in.n_samples), None
-        return replace(job, options=replace(options, language=language)), probability
 
 
 def _repeats(ids: Sequence[int], *, is_final: bool) -> bool:

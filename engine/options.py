@@ -171,6 +171,8 @@ class StreamingOptions:
         gate: endpointing.
         keeps_stable: whether a final begins with the stable text that was shown, for readers who cannot take a word
             back; else it is decoded anew (docs/decisions/0003-finals-stand-alone.md).
+        cuts_at_languages: whether a final ends where another language begins in a pause, and what follows is an
+            utterance of its own (docs/decisions/0027-language-changes.md).
         sequential: whether a recording is heard a window after another, each beginning where the text of the one before
             ends, as whisper/transcribe.py has it, instead of cut at its pauses.
         condition_on_previous_text: whether a window of those is told what was said before it.
@@ -189,6 +191,7 @@ class StreamingOptions:
     stability: StabilityOptions = StabilityOptions()
     gate: GateOptions = field(default_factory=GateOptions)
     keeps_stable: bool = False
+    cuts_at_languages: bool = False
     sequential: bool = False
     condition_on_previous_text: bool = True
 
@@ -220,6 +223,7 @@ FOR_RECORDINGS = StreamingOptions(
     final_context=CONTEXT_OF_RECORDINGS,
     final_lead_in_s=0.0,
     gate=GateOptions(hangover_ms=2000, cuts_at_pauses=False, noise_margin_db=0.0),
+    cuts_at_languages=True,
 )
 """For what is not spoken now: nobody waits for the end of a sentence, so Whisper gets as much of the talk around each
 word as fits its window, which costs it fewer errors (docs/decisions/0007-patient-gate.md)."""

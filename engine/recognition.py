@@ -5,7 +5,7 @@ whisper/transcribe.py@c0d2f62, decode_with_fallback, and whisper/decoding.py, de
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from engine.early_ends import MOST_TOKENS, may_be_early, with_rest
 from engine.encoded import EncodedAudio
 from engine.filters import BatchFilters, TokenFilters
 from engine.guards import compression_ratio, is_loop
+from engine.language_changes import likely_language
 from engine.networks import Networks
 from engine.options import DEFAULT_DECODING, DecodingOptions
 from engine.rules import UNRESTRICTED, FilteredText
@@ -26,8 +27,6 @@ from engine.tasks import TaskMaker, Window
 from engine.timings import NO_TIMINGS, Observer
 from engine.tokenizer import Tokenizer
 
-_CLEAR_LANGUAGE = 0.8
-"""How probable another language than the usual must be."""
 _SEED = 0
 """Sampling is random to the model and the same every time to the user."""
 
@@ -243,17 +242,6 @@ class Recognizer:
     def _recognized(self, text: DecodedText, temperature: float, language: str, language_prob: float) -> Recognized:
         ratio = compression_ratio(self.tokenizer.decode(text.ids))
         return Recognized(text, language, language_prob, temperature, ratio)
-
-
-def likely_language(chances: Mapping[str, float], usual: str) -> tuple[str, float]:
-    """Return the language that is spoken, and its probability, from those heard, the likeliest first.
-
-    Nobody changes the language as often as a short utterance sounds like another: the usual one stays unless it is
-    clear that it has changed.
-    """
-    likeliest = next(iter(chances))
-    language = usual if usual in chances and chances[likeliest] < _CLEAR_LANGUAGE else likeliest
-    return language, chances[language]
 
 
 def is_rejected(found: Recognized, options: DecodingOptions) -> bool:

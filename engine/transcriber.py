@@ -15,6 +15,7 @@ chunks nor how fast the model is changes a final (docs/decisions/0003-finals-sta
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import assert_never
 
 from engine.events import (
@@ -54,8 +55,6 @@ class Transcriber:
         """Oldest first.  Only the last may be open, and only it needs the ring: closed ones own their audio."""
         self._n_utterances = 0
         self._job_maker = JobMaker(self._options)
-        self._flushes: deque[tuple[int, Flushed]] = deque()
-        """Each with the last utterance before it."""
         self._jobs: list[DecodeJob] = []
         """With the model."""
         self._events: list[Event] = []
@@ -133,7 +132,9 @@ class Transcriber:
     def flush(self, tag: str = "") -> None:
         """Close what is open, and tell with ``tag`` when all audio so far has been transcribed; audio may go on."""
         self._receive_gate_events(self._gate.flush())
-        self._flushes.append((self._n_utterances, Flushed(tag, self.now_s)))
+        flushed = Flushed(tag, self.now_s)
+        told = self._utterances[-1].flushes if self._utterances else self._events
+        told.append(flushed)
         self._finish_decided()
 
     def clear(self) -> None:
@@ -183,6 +184,9 @@ class Transcriber:
     def receive_hypothesis(self, job: DecodeJob, hypothesis: Hypothesis) -> None:
         """Take the outcome of ``job``, which must be one that ``next_jobs`` returned last."""
         utterance = self._take_back(job)
+        if hypothesis.language_end is not None and not utterance.is_taken_back:
+            self._cut(utterance, job.start_sample + hypothesis.language_end)
+            job = replace(job, audio=job.audio[: hypothesis.language_end])
         partial = utterance.receive_hypothesis(hypothesis, job)
         if partial is not None and self._options.partials and not utterance.is_decided:
             self._events.append(partial)
@@ -218,7 +222,8 @@ class Transcriber:
         return [one for u in waiting if (one := self._due_of(u)) is not None]
 
     def _due_of(self, utterance: Utterance) -> Due | None:
-        end = utterance.probable_end
+        # Where a final may end early it is asked for once, whenever audio comes.
+        end = utterance.end_sample if self._options.cuts_at_languages else utterance.probable_end
         # What failed in a pause is tried once more when that has become the end.
         is_put_off = utterance.end_sample is None and utterance.failed_end == end
         if end is not None and utterance.outcome_end != end and not is_put_off:
@@ -245,7 +250,7 @@ class Transcriber:
                 case SpeechPaused():
                     self._utterances[-1].pause_sample = event.end_sample
                 case SpeechResumed():
-                    self._utterances[-1].pause_sample = None
+                    self._utterances[-1].resume(event.start_sample)
                 case SpeechClosed():
                     self._close(event)
                 case _:
@@ -253,8 +258,10 @@ class Transcriber:
 
     def _open(self, start_sample: int) -> None:
         self._n_utterances += 1
+        before = self._utterances[-1].pauses if self._utterances else []
+        pauses = [pause for pause in before if pause[0] >= start_sample]  # one that was cut had looked on
         prefix = StablePrefix(self._options.stability)
-        self._utterances.append(Utterance(self._n_utterances, start_sample, start_sample, prefix))
+        self._utterances.append(Utterance(self._n_utterances, start_sample, start_sample, prefix, pauses=pauses))
         self._events.append(SpeechStarted(self._n_utterances, seconds(start_sample)))
 
     def _close(self, event: SpeechClosed) -> None:
@@ -265,19 +272,22 @@ class Transcriber:
             self._events.append(SpeechStopped(utterance.id, seconds(event.end_sample)))
         self._finish_decided()
 
+    def _cut(self, utterance: Utterance, sample: int) -> None:
+        """Let what is said from ``sample`` on be an utterance of its own, and the next to be heard."""
+        self._n_utterances += 1
+        rest, end_sample = utterance.cut(sample, self._n_utterances)
+        self._utterances.insert(self._utterances.index(utterance) + 1, rest)
+        self._events += [SpeechStarted(rest.id, seconds(sample)), SpeechStopped(rest.id, seconds(end_sample))]
+
     def _finish_decided(self) -> None:
         """Let go of the oldest utterances whose text is known, in order, and of the flushes behind them."""
         while self._utterances and self._utterances[0].is_decided and not self._is_with_model(self._utterances[0]):
-            self._tell_flushes()
+            utterance = self._utterances[0]
+            if self._options.cuts_at_languages and utterance.is_to_be_heard_again(self._job_maker.usual_language):
+                break
             ending = self._utterances.popleft().ending()
             self._job_maker.receive_ending(ending)
-            self._events.append(ending)
-        self._tell_flushes()
-
-    def _tell_flushes(self) -> None:
-        oldest = self._utterances[0].id if self._utterances else self._n_utterances + 1
-        while self._flushes and self._flushes[0][0] < oldest:
-            self._events.append(self._flushes.popleft()[1])
+            self._events += [ending, *utterance.flushes]
 
     def _is_with_model(self, utterance: Utterance) -> bool:
         return any(job.utterance_id == utterance.id for job in self._jobs)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from engine.events import DecodeJob, Discarded, Final, Hypothesis, Partial, Token
+from engine.events import DecodeJob, Discarded, Event, Final, Hypothesis, Partial, Token
 from engine.guards import LOGPROB_THRESHOLD, is_loop, is_not_speech
+from engine.language_changes import CLEAR_LANGUAGE
 from engine.options import StreamingOptions
 from engine.stability import StablePrefix
 from stream.audio import AudioChunk, seconds
@@ -28,6 +29,7 @@ class Utterance:
         decoded_to: the end of the audio the latest hypothesis covers.
         prefix: the stable tokens.
         pause_sample: where it ends if nobody speaks again, while that is open.
+        pauses: from which sample to which nobody spoke in it.
         end_sample: where it ended; None while it is open.
         audio: its own copy, once it is closed, of its audio and what came before.
         options: those it ended with, once it is closed.
@@ -39,6 +41,8 @@ class Utterance:
         is_taken_back: whether whoever spoke wants it forgotten.
         failed_end: the end of the audio over whose final the model failed last.
         n_failures: how often it did.
+        is_heard_again: whether it is decoded once more, since it is not clear what is spoken in it.
+        flushes: what is told once it has ended.
     """
 
     id: int
@@ -46,6 +50,7 @@ class Utterance:
     decoded_to: int
     prefix: StablePrefix
     pause_sample: int | None = None
+    pauses: list[tuple[int, int]] = field(default_factory=list)
     end_sample: int | None = None
     audio: AudioChunk | None = None
     options: StreamingOptions | None = None
@@ -58,6 +63,8 @@ class Utterance:
     is_taken_back: bool = False
     failed_end: int = -1
     n_failures: int = 0
+    is_heard_again: bool = False
+    flushes: list[Event] = field(default_factory=list)
 
     @property
     def probable_end(self) -> int | None:
@@ -77,6 +84,33 @@ class Utterance:
     def length_to(self, end_sample: int) -> int:
         """Samples from its beginning to ``end_sample``."""
         return end_sample - self.start_sample
+
+    def resume(self, start_sample: int) -> None:
+        """Take it that somebody goes on at ``start_sample``, behind a pause."""
+        if self.pause_sample is not None:
+            self.pauses.append((self.pause_sample, start_sample))
+        self.pause_sample = None
+
+    def cut(self, sample: int, id: int) -> tuple[Utterance, int]:
+        """End at ``sample``, once it is closed; return what follows as an utterance of its own, and where that ends."""
+        assert self.audio is not None and self.end_sample is not None
+        behind = AudioChunk(self.audio.samples[sample - self.audio.start_sample :], sample)
+        rest = Utterance(id, sample, sample, StablePrefix())
+        rest.audio, rest.options, rest.end_sample = behind, self.options, self.end_sample
+        rest.pauses = [pause for pause in self.pauses if pause[0] >= sample]
+        rest.flushes, self.flushes, self.end_sample = self.flushes, [], sample
+        return rest, behind.end_sample
+
+    def is_to_be_heard_again(self, usual_language: str) -> bool:
+        """Forget the outcome, once, where it is not clear that another language is spoken than before."""
+        heard, is_again = self.outcome, self.is_heard_again
+        self.is_heard_again = True
+        if is_again or heard is None or not usual_language or heard.language == usual_language:
+            return False
+        if heard.language_prob is None or heard.language_prob >= CLEAR_LANGUAGE:
+            return False
+        self.outcome_end = -1
+        return True
 
     def receive_hypothesis(self, hypothesis: Hypothesis, job: DecodeJob) -> Partial | None:
         """Take what the model heard in ``job``; return what to show of it, if anything new."""

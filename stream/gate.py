@@ -40,6 +40,8 @@ class SpeechPaused:
 class SpeechResumed:
     """Somebody goes on; the ``SpeechPaused`` before no longer holds."""
 
+    start_sample: int
+
 
 @dataclass(frozen=True, slots=True)
 class SpeechClosed:
@@ -184,8 +186,8 @@ class SpeechGate:
         """Oldest sample that the utterance under way, or one still to come, may begin with."""
         if self._utterance_start is not None:
             return self._utterance_start
-        n_recent_frames = (self._recent_voiced.maxlen or 0) - 1
-        return max(self._earliest_start, self._end_sample - n_recent_frames * FRAME_SAMPLES - self._pre_roll_samples)
+        recent_samples = ((self._recent_voiced.maxlen or 0) - 1) * FRAME_SAMPLES
+        return max(self._earliest_start, self._end_sample - recent_samples - self._pre_roll_samples)
 
     def receive_audio(self, chunk: AudioChunk) -> list[GateEvent]:
         """Judge ``chunk`` and return what came of it; less than a frame waits for the next chunk.
@@ -237,9 +239,8 @@ class SpeechGate:
         amplitudes = frame.astype(np.float64)
         power = float(amplitudes @ amplitudes) / FRAME_SAMPLES
         # The detector hears every frame: it follows the noise of the stream.
-        threshold = self._threshold_power
-        if self._noise_margin_db:  # recordings do without, and need not pay for it
-            threshold = max(threshold, self._noise.threshold_power(self._noise_margin_db))
+        margin_db = self._noise_margin_db  # recordings do without, and need not pay for it
+        threshold = max(self._threshold_power, self._noise.threshold_power(margin_db) if margin_db else 0.0)
         is_voiced = (self._detector.is_voiced(frame) and power >= threshold) or self._is_manual
         self._noise.receive_power(power)
         self._recent_power.append(power)
@@ -261,9 +262,8 @@ class SpeechGate:
     def _follow_speech(self, is_voiced: bool) -> list[GateEvent]:
         events: list[GateEvent] = []
         if is_voiced:
-            self._voiced_end = self._end_sample
-            events += [SpeechResumed()] if self._is_paused else []
-            self._is_paused = False
+            events += [SpeechResumed(self._end_sample - FRAME_SAMPLES)] if self._is_paused else []
+            self._voiced_end, self._is_paused = self._end_sample, False
         n_silent_samples = self._end_sample - self._voiced_end
         if n_silent_samples >= self._pause_samples and not self._is_paused:
             self._is_paused = True

@@ -16,7 +16,7 @@ from ui.flag_values import listed
 Setting = Mapping[str, str]
 """Values as they were written, by dotted names of fields of ``StreamingOptions``."""
 
-_OF_RECORDINGS = {"sequential", "condition_on_previous_text", "patience_s"}
+_OF_RECORDINGS = {"cuts_at_languages", "sequential", "condition_on_previous_text", "patience_s"}
 _NESTED = (AudioContext, DecodingOptions, StabilityOptions, GateOptions)
 _Options = TypeVar("_Options", StreamingOptions, AudioContext, DecodingOptions, StabilityOptions, GateOptions)
 
