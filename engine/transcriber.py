@@ -86,7 +86,7 @@ class Transcriber:
         """How late its text is, in seconds: its lag; without partials, how long ago that ended which has no text."""
         if self._options.partials:
             return self.lag_s
-        ends = (end for u in self._utterances if (end := u.probable_end) is not None and u.decoded_to < end)
+        ends = (end for u in self._utterances if (end := self._end_of(u)) is not None and u.decoded_to < end)
         return self.now_s - seconds(next(ends, self._ring.end_sample))
 
     @property
@@ -222,8 +222,7 @@ class Transcriber:
         return [one for u in waiting if (one := self._due_of(u)) is not None]
 
     def _due_of(self, utterance: Utterance) -> Due | None:
-        # Where a final may end early it is asked for once, whenever audio comes.
-        end = utterance.end_sample if self._options.cuts_at_languages else utterance.probable_end
+        end = self._end_of(utterance)
         # What failed in a pause is tried once more when that has become the end.
         is_put_off = utterance.end_sample is None and utterance.failed_end == end
         if end is not None and utterance.outcome_end != end and not is_put_off:
@@ -233,6 +232,10 @@ class Transcriber:
             if now - utterance.decoded_to >= n_samples(self._options.step_s):
                 return Due(utterance, now, is_final=False)
         return None
+
+    def _end_of(self, utterance: Utterance) -> int | None:
+        """Where its final ends as far as is known; on trial in a pause, but not where it may be cut in one."""
+        return utterance.end_sample if self._options.cuts_at_languages else utterance.probable_end
 
     def _held_audio(self, utterance: Utterance) -> AudioChunk:
         """A copy of the utterance's audio and of what came before it, as far as that is wanted."""
@@ -258,8 +261,7 @@ class Transcriber:
 
     def _open(self, start_sample: int) -> None:
         self._n_utterances += 1
-        before = self._utterances[-1].pauses if self._utterances else []
-        pauses = [pause for pause in before if pause[0] >= start_sample]  # one that was cut had looked on
+        pauses = self._utterances[-1].pauses_from(start_sample) if self._utterances else []
         prefix = StablePrefix(self._options.stability)
         self._utterances.append(Utterance(self._n_utterances, start_sample, start_sample, prefix, pauses=pauses))
         self._events.append(SpeechStarted(self._n_utterances, seconds(start_sample)))

@@ -91,13 +91,17 @@ class Utterance:
             self.pauses.append((self.pause_sample, start_sample))
         self.pause_sample = None
 
+    def pauses_from(self, sample: int) -> list[tuple[int, int]]:
+        """The pauses from ``sample`` on: where it is cut there, those of what follows."""
+        return [pause for pause in self.pauses if pause[0] >= sample]
+
     def cut(self, sample: int, id: int) -> tuple[Utterance, int]:
         """End at ``sample``, once it is closed; return what follows as an utterance of its own, and where that ends."""
         assert self.audio is not None and self.end_sample is not None
         behind = AudioChunk(self.audio.samples[sample - self.audio.start_sample :], sample)
         rest = Utterance(id, sample, sample, StablePrefix())
         rest.audio, rest.options, rest.end_sample = behind, self.options, self.end_sample
-        rest.pauses = [pause for pause in self.pauses if pause[0] >= sample]
+        rest.pauses = self.pauses_from(sample)
         rest.flushes, self.flushes, self.end_sample = self.flushes, [], sample
         return rest, behind.end_sample
 

@@ -11,11 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from speech import read_clip
 
+from engine.encoded import EncodedAudio
 from engine.events import DecodeJob
 from engine.guards import is_loop, says_twice
 from engine.model import WhisperModel
 from engine.options import FOR_RECORDINGS
 from engine.recognition import Recognized, Recognizer
+from engine.tasks import Window
 
 pytestmark = [pytest.mark.max, pytest.mark.weights]
 
@@ -54,15 +56,15 @@ def test_a_loop_in_a_short_context_is_heard_in_a_longer_one(
     audio = read_clip(audio_folder / f"short/en_read_{name}.flac")
     alone = model.decode_window(audio, len(audio) // 320)
     monkeypatch.setattr(Recognizer, "_search", lambda *_: pytest.fail("drawn"))
-    recognize, heard_in, n_tokens = model._recognize, [], []
+    recognize, heard_in, n_tokens = model.recognizer.recognize, [], []
 
-    def noted(jobs: Sequence[DecodeJob], contexts: Sequence[int], **how: bool) -> list[Recognized]:
-        found = recognize(jobs, contexts, **how)
-        heard_in.append(contexts[0])
+    def noted(encoded: EncodedAudio, windows: Sequence[Window]) -> list[Recognized]:
+        found = recognize(encoded, windows)
+        heard_in.append(encoded.n_positions[0])
         n_tokens.append(len(found[0].decoded.ids))
         return found
 
-    monkeypatch.setattr(model, "_recognize", noted)
+    monkeypatch.setattr(model.recognizer, "recognize", noted)
     # Three rounds are no more than 2.4 times as long as their archive, but enough to be rejected here.
     options = replace(FOR_RECORDINGS.decoding, compression_ratio_limit=1.3)
     job = DecodeJob(1, audio, 0, is_final, options, len(audio) / 16_000)

@@ -76,11 +76,11 @@ def test_japanese_has_no_spaces_and_its_translation_has(task: str, text: str, tm
 def test_each_language_is_written_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     writer = VerboseJsonWriter(path, task="transcribe")
-    for sentence, language in (("一。", "ja"), ("二。", "ja"), ("One.", "en"), ("Two.", "en")):
+    for sentence, language in (("一。", "ja"), ("二。", "ja"), ("One.", "en"), ("Two.", "en"), ("三。", "ja")):
         writer.show(TimedEvent(0.0, Final(1, sentence, 0.0, 1.0, language)))
     writer.close()
 
-    assert "一。二。 One. Two." == read(path)["text"]
+    assert "一。二。 One. Two. 三。" == read(path)["text"]
 
 
 def test_is_whole_before_during_and_after(tmp_path: Path) -> None:

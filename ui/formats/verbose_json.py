@@ -31,7 +31,7 @@ class VerboseTranscript:
         self._task, self._language = task, ""
         self._segments: list[dict[str, Any]] = []
         self._words: list[dict[str, Any]] = []
-        self.text, self.duration_s = "", 0.0
+        self.text, self.duration_s, self._is_spaced = "", 0.0, False
 
     @property
     def n_segments(self) -> int:
@@ -51,7 +51,8 @@ class VerboseTranscript:
             self._segments.append(place | segment_fields(segment))
         self._words += map(word_fields, event.words)
         is_spaced = has_spaces(event.language, is_translated=self._task == "translate")
-        new = f" {event.text}" if is_spaced and self.text else event.text
+        new = f" {event.text}" if (is_spaced or self._is_spaced) and self.text else event.text
+        self._is_spaced = is_spaced
         self.text += new
         return new
 
