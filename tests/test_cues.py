@@ -137,6 +137,26 @@ def test_a_vowel_stays_with_its_consonant() -> None:
     assert all(line.startswith("ก") for line in lines)
 
 
+@pytest.mark.parametrize("joined", ["dell'albero", "well-known", "3.5", "50%", "aujourd’hui"])
+def test_what_is_one_word_to_a_reader_stays_together(joined: str) -> None:
+    """Whisper's words end before a mark; a cue may not, wherever in it the word stands."""
+    (mark,) = set(joined) & set("'-.%’")
+    first, second = joined.split(mark)
+    for n in range(20):
+        said = [*["word"] * n, f"{first}", f"{mark}{second}", *["word"] * 20]
+        spaced = [
+            (text if text.startswith(mark) else f" {text}", 0.2 * i, 0.2 * i + 0.2) for i, text in enumerate(said)
+        ]
+
+        assert joined in " ".join(line for cue in cues_of(final_of(spaced)) for line in cue.lines)
+
+
+def test_words_without_end_are_cut_by_their_width() -> None:
+    said = final_of([(" ha", 0.0, 0.1), *[("-ha", 0.1 * i, 0.1 * i + 0.1) for i in range(1, 99)]])
+
+    assert all(cell_len(line) <= LINE_COLUMNS for cue in cues_of(said) for line in cue.lines)
+
+
 def test_without_word_times_a_script_without_spaces_is_cut_by_its_width() -> None:
     cues = cues_of(Final(1, "日本語の字幕は幅で切る。" * 11, 10.0, 30.0))
 
