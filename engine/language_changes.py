@@ -18,6 +18,7 @@ _SHORTEST_PAUSE = SAMPLE_RATE // 10
 _SHORTEST_PHRASE = SAMPLE_RATE
 """In less than a second languages sound alike."""
 _DOUBT = 0.05
+"""A language that is less probable, or less than its share of few, may not be the one that is spoken."""
 
 
 def likely_language(chances: Mapping[str, float], usual: str) -> tuple[str, float]:
@@ -73,7 +74,8 @@ def may_be_foreign(chances: Mapping[str, float], language: str, language_prob: f
         language: that of what it stands in.
         language_prob: how probable that is.
     """
-    sounds_unlike = chances[language] < min(_DOUBT, max(chances.values()))
+    doubtful = max(_DOUBT, 1 / len(chances))
+    sounds_unlike = chances[language] < min(doubtful, max(chances.values()))
     return sounds_unlike or language_prob < CLEAR_LANGUAGE
 
 

@@ -174,15 +174,27 @@ def test_what_is_not_clear_goes_with_its_nearer_neighbour() -> None:
     assert [Phrase(0, 20)] == by_language([Phrase(0, 10), Phrase(11, 20)])
 
 
+MANY = {f"l{n}": 0.0 for n in range(90)}
+
+
 @pytest.mark.parametrize(
     ("chances", "language_prob", "is_suspect"),
     [
-        ({"de": 0.5, "en": 0.3}, 0.9, False),
-        ({"de": 0.5, "en": 0.01}, 0.9, True),
-        ({"de": 0.5, "en": 0.3}, 0.5, True),
-        ({"en": 0.04, "de": 0.03}, 0.9, False),
+        (MANY | {"de": 0.5, "en": 0.3}, 0.9, False),
+        (MANY | {"de": 0.5, "en": 0.04}, 0.9, True),
+        (MANY | {"de": 0.5, "en": 0.3}, 0.5, True),
+        (MANY | {"en": 0.04, "de": 0.03}, 0.9, False),
+        ({"de": 0.6, "en": 0.4}, 0.9, True),
+        ({"de": 0.4, "en": 0.6}, 0.9, False),
     ],
-    ids=["it may be", "it sounds unlike", "nothing is clear", "it sounds like nothing, but that most"],
+    ids=[
+        "it may be",
+        "unlike it",
+        "nothing is clear",
+        "like nothing, but that most",
+        "unlike, of two",
+        "like it, of two",
+    ],
 )
 def test_what_may_be_foreign_is_heard_by_itself(
     chances: dict[str, float], language_prob: float, *, is_suspect: bool
