@@ -137,7 +137,7 @@ class WhisperModel:
         heard = [self._languages.with_fitting_lead_in(job) for job in jobs]
         encoded = self._encoded([one.job for one in heard])
         for i, one in enumerate(heard):
-            if one.job.pauses:
+            if self._languages.may_change_in(one.job):
                 with self._timings.stage("language detection"):
                     heard[i] = self._languages.to_first_change(one.job, encoded.window(i))
         is_cut = any(one.language_end is not None for one in heard)

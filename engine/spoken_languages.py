@@ -77,10 +77,14 @@ class SpokenLanguages:
             return HeardJob(replace(alone, start_sample=job.start_sample + lead_in.n_samples))
         return HeardJob(_in_language(job, language), probability)
 
+    def may_change_in(self, job: DecodeJob) -> bool:
+        """Return whether another language may begin in one of its pauses."""
+        return bool(job.pauses) and len(job.options.languages) != 1 and self._is_open(job)
+
     def to_first_change(self, job: DecodeJob, encoded: EncodedAudio) -> HeardJob:
-        """Let the audio of ``job``, ``encoded``, end where another language begins, in one of its pauses."""
+        """Let the audio of ``job``, ``encoded``, end where another language begins, if any does."""
         phrases = phrases_between(job.pauses, len(job.audio))
-        if len(phrases) == 1 or len(job.options.languages) == 1 or not self._is_open(job):
+        if len(phrases) == 1:
             return HeardJob(job)
         (chances,) = self._recognizer.detect_languages(encoded, [job.options.languages])
         whole = likely_language(chances, job.usual_language)
