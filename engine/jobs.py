@@ -5,6 +5,7 @@ Pure.  The lead-in is docs/decisions/0013-lead-in.md.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -31,11 +32,13 @@ class Due:
         utterance: whose.
         end_sample: where its audio ends.
         is_final: whether the outcome may become the utterance's final text.
+        is_late: whether so much audio came meanwhile that it could have been done twice: the model is busy.
     """
 
     utterance: Utterance
     end_sample: int
     is_final: bool
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ class JobMaker:
         audio = held.samples[start - held.start_sample : due.end_sample - held.start_sample]
         is_free = due.is_final and not options.keeps_stable
         prefix = () if is_free else tuple(token.id for token in utterance.prefix.tokens)
-        context = options.final_context if due.is_final else options.partial_context
+        context = options.busy_context if due.is_late else options.partial_context
+        context = options.final_context if due.is_final else context
         return DecodeJob(
             utterance.id,
             audio,
@@ -131,7 +135,9 @@ class JobMaker:
         options = self._options_of(due)
         if options.decoding.timestamps or due.utterance.alone_end == due.end_sample:
             return 0
-        return n_samples(options.final_lead_in_s if due.is_final else options.partial_lead_in_s)
+        if due.is_final:
+            return n_samples(options.final_lead_in_s)
+        return n_samples(min(options.partial_lead_in_s, options.busy_lead_in_s if due.is_late else math.inf))
 
     def _decoding(self, due: Due, audio_s: float, n_given: int) -> DecodingOptions:
         """The options of a job: partials are greedy, and know the language once enough was heard of it."""

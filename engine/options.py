@@ -113,6 +113,8 @@ class AudioContext:
 
 FULL_WINDOW = AudioContext(margin_s=30.0, shortest_s=30.0)
 SHORT_CONTEXT = AudioContext(margin_s=1.0, shortest_s=10.0)
+CONTEXT_OF_PARTIALS = AudioContext(margin_s=1.0, shortest_s=20.0)
+"""In twenty seconds hardly a text becomes a loop, and there is room for what was said before."""
 CONTEXT_OF_RECORDINGS = AudioContext(margin_s=2.0, shortest_s=10.0)
 """With one second of margin Whisper says the last sentence twice in many a window."""
 
@@ -164,9 +166,11 @@ class StreamingOptions:
         patience_s: how long the source may be waited for, in seconds and for each chunk, until that many do.
         decoding: how sound becomes text.
         partial_context: what a partial is encoded with.
+        busy_context: the same while the model does not keep up with the steps.
         final_context: what a final is encoded with.
         partial_lead_in_s, final_lead_in_s: how long audio may become, in seconds, by the utterances just before, which
             are heard and read once more in front of it; 0 for none (docs/decisions/0013-lead-in.md).
+        busy_lead_in_s: the same for partials while the model does not keep up, if that is less.
         stability: when a word is shown and when it stays.
         gate: endpointing.
         keeps_stable: whether a final begins with the stable text that was shown, for readers who cannot take a word
@@ -184,9 +188,11 @@ class StreamingOptions:
     batch_size: int = 4
     patience_s: float = 0.0
     decoding: DecodingOptions = DEFAULT_DECODING
-    partial_context: AudioContext = SHORT_CONTEXT
+    partial_context: AudioContext = CONTEXT_OF_PARTIALS
+    busy_context: AudioContext = SHORT_CONTEXT
     final_context: AudioContext = FULL_WINDOW
-    partial_lead_in_s: float = 9.0
+    partial_lead_in_s: float = 18.0
+    busy_lead_in_s: float = 9.0
     final_lead_in_s: float = 28.0
     stability: StabilityOptions = StabilityOptions()
     gate: GateOptions = field(default_factory=GateOptions)
@@ -200,7 +206,7 @@ class StreamingOptions:
             raise ValueError(f"step_s must be > 0, got {self.step_s}")
         if self.patience_s < 0:
             raise ValueError(f"patience_s must be >= 0, got {self.patience_s}")
-        for name in ("partial_lead_in_s", "final_lead_in_s"):
+        for name in ("partial_lead_in_s", "busy_lead_in_s", "final_lead_in_s"):
             if not 0 <= getattr(self, name) <= 28:
                 raise ValueError(f"{name} must be between 0 and 28, got {getattr(self, name)}")
         if self.batch_size < 1:

@@ -132,9 +132,8 @@ class Transcriber:
     def flush(self, tag: str = "") -> None:
         """Close what is open, and tell with ``tag`` when all audio so far has been transcribed; audio may go on."""
         self._receive_gate_events(self._gate.flush())
-        flushed = Flushed(tag, self.now_s)
         told = self._utterances[-1].flushes if self._utterances else self._events
-        told.append(flushed)
+        told.append(Flushed(tag, self.now_s))
         self._finish_decided()
 
     def clear(self) -> None:
@@ -228,9 +227,10 @@ class Transcriber:
         if end is not None and utterance.outcome_end != end and not is_put_off:
             return Due(utterance, end, is_final=True)
         if end is None and self._options.partials:
-            now = self._ring.end_sample
-            if now - utterance.decoded_to >= n_samples(self._options.step_s):
-                return Due(utterance, now, is_final=False)
+            now, step = self._ring.end_sample, n_samples(self._options.step_s)
+            waited = now - max(utterance.decoded_to + step, utterance.opened_at)
+            if waited >= 0:
+                return Due(utterance, now, is_final=False, is_late=waited >= step)
         return None
 
     def _end_of(self, utterance: Utterance) -> int | None:
@@ -262,8 +262,8 @@ class Transcriber:
     def _open(self, start_sample: int) -> None:
         self._n_utterances += 1
         pauses = self._utterances[-1].pauses_from(start_sample) if self._utterances else []
-        prefix = StablePrefix(self._options.stability)
-        self._utterances.append(Utterance(self._n_utterances, start_sample, start_sample, prefix, pauses=pauses))
+        prefix, now = StablePrefix(self._options.stability), self._ring.end_sample
+        self._utterances.append(Utterance(self._n_utterances, start_sample, start_sample, prefix, now, pauses=pauses))
         self._events.append(SpeechStarted(self._n_utterances, seconds(start_sample)))
 
     def _close(self, event: SpeechClosed) -> None:

@@ -28,6 +28,7 @@ class Utterance:
         start_sample: where it begins, pre-roll included.
         decoded_to: the end of the audio the latest hypothesis covers.
         prefix: the stable tokens.
+        opened_at: how much of the stream was there when it began to be heard.
         pause_sample: where it ends if nobody speaks again, while that is open.
         pauses: from which sample to which nobody spoke in it.
         end_sample: where it ended; None while it is open.
@@ -49,6 +50,7 @@ class Utterance:
     start_sample: int
     decoded_to: int
     prefix: StablePrefix
+    opened_at: int = 0
     pause_sample: int | None = None
     pauses: list[tuple[int, int]] = field(default_factory=list)
     end_sample: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -59,6 +60,24 @@ def test_it_reaches_back_as_far_as_there_is_room() -> None:
 
     assert all(len(job.audio) <= 4 * 16_000 for job in listener.finals)
     assert 1 <= len(listener.finals[-1].lead_in.ids) <= 3
+
+
+@pytest.mark.parametrize(("busy_s", "longest_s", "context_s"), [(0.0, 18.0, 20.0), (0.3, 18.0, 20.0), (0.7, 9.0, 10.0)])
+def test_partials_reach_back_less_far_while_the_model_does_not_keep_up(
+    busy_s: float, longest_s: float, context_s: float
+) -> None:
+    """The model is free again after ``busy_s``; a partial is asked for each 0.2 s."""
+    listener, partials, free_at = Listener(), [], 0.0
+    for chunk in cut(speech([11, 12, 13, 14, 15, LONG_PAUSE] * 15), lambda: 800):
+        listener.transcriber.receive_audio(chunk)
+        for job in listener.transcriber.next_jobs() if chunk.end_sample / 16_000 >= free_at else []:
+            partials += [job] if not job.is_final else []
+            listener.transcriber.receive_hypothesis(job, listener.hear(job))
+            free_at = chunk.end_sample / 16_000 + busy_s
+
+    later = [job for before, job in pairwise(partials) if before.utterance_id == job.utterance_id > 7]
+    assert longest_s - 4 < max(len(job.audio) / 16_000 for job in later) <= longest_s
+    assert {context_s} == {job.context_s for job in later}
 
 
 def test_it_leaves_room_for_the_words_of_a_language_that_takes_many_tokens() -> None:

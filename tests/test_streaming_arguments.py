@@ -30,6 +30,8 @@ def options(*flags: str) -> StreamingOptions:
         (["--step", "0.5"], "step_s", 0.5),
         (["--lead-in", "0"], "final_lead_in_s", 0.0),
         (["--lead-in", "0"], "partial_lead_in_s", 0.0),
+        (["--lead-in", "12"], "partial_lead_in_s", 12.0),
+        (["--lead-in", "12"], "busy_lead_in_s", 9.0),
         (["--keep-stable"], "keeps_stable", True),
         (["--stability", "agreement"], "stability.policy", "agreement"),
         (["--stability", "agreement", "--n-agreeing", "3"], "stability.n_agreeing", 3),

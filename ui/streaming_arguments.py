@@ -86,7 +86,8 @@ def with_streaming(given: Mapping[str, Any], usual: StreamingOptions) -> Streami
     gate = PROFILES[given["endpointing"]] if "endpointing" in given else usual.gate
     own = {name: given[name] for name in ("step_s", "final_lead_in_s", "keeps_stable") if name in given}
     if "final_lead_in_s" in own:
-        own["partial_lead_in_s"] = min(usual.partial_lead_in_s, own["final_lead_in_s"])
+        for name in ("partial_lead_in_s", "busy_lead_in_s"):
+            own[name] = min(getattr(usual, name), own["final_lead_in_s"])
     return replace(
         usual,
         gate=replace(gate, **_fitting(_of("gate_", given), gate)),
