@@ -5,7 +5,6 @@ Pure.  The lead-in is docs/decisions/0013-lead-in.md.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -85,8 +84,8 @@ class JobMaker:
         audio = held.samples[start - held.start_sample : due.end_sample - held.start_sample]
         is_free = due.is_final and not options.keeps_stable
         prefix = () if is_free else tuple(token.id for token in utterance.prefix.tokens)
-        context = options.busy_context if due.is_late else options.partial_context
-        context = options.final_context if due.is_final else context
+        partial_context = options.busy_context if due.is_late else options.partial_context
+        context = options.final_context if due.is_final else partial_context
         return DecodeJob(
             utterance.id,
             audio,
@@ -135,9 +134,10 @@ class JobMaker:
         options = self._options_of(due)
         if options.decoding.timestamps or due.utterance.alone_end == due.end_sample:
             return 0
-        if due.is_final:
-            return n_samples(options.final_lead_in_s)
-        return n_samples(min(options.partial_lead_in_s, options.busy_lead_in_s if due.is_late else math.inf))
+        partial_s = options.partial_lead_in_s
+        if due.is_late:
+            partial_s = min(partial_s, options.busy_lead_in_s)
+        return n_samples(options.final_lead_in_s if due.is_final else partial_s)
 
     def _decoding(self, due: Due, audio_s: float, n_given: int) -> DecodingOptions:
         """The options of a job: partials are greedy, and know the language once enough was heard of it."""

@@ -57,6 +57,8 @@ def test_a_job_ends_where_another_language_begins(
     job = DecodeJob(1, audio, 0, is_final=True, pauses=(pause,))
     languages = SpokenLanguages(base_model.recognizer, base_model.encode, has_slices=has_slices)
 
+    assert languages.may_change_in(job)
+    assert not languages.may_change_in(replace(job, options=DecodingOptions(languages=("de",))))
     heard = languages.to_first_change(job, base_model.encode([audio], [1500]))
     alone = languages.to_first_change(
         replace(job, audio=german, pauses=((20_000, 28_000),)), base_model.encode([german], [1500])

@@ -124,6 +124,15 @@ def test_a_flush_is_told_behind_what_was_cut_off() -> None:
     assert isinstance(flushed, Flushed)
 
 
+def test_nothing_is_late_in_a_pause_in_which_no_final_is_tried() -> None:
+    transcriber = Transcriber(LoudnessDetector(), FOR_RECORDINGS)
+    transcriber.receive_audio(AudioChunk(speech([11, LONG_PAUSE]), 0))
+
+    assert transcriber.is_speech
+    assert not transcriber.has_due
+    assert 0.0 == transcriber.late_s
+
+
 def test_live_utterances_are_not_cut() -> None:
     transcriber, model = Transcriber(LoudnessDetector(), StreamingOptions(partials=False)), BilingualModel()
     transcriber.receive_audio(AudioChunk(speech([11, 211]), 0))

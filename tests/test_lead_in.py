@@ -80,6 +80,18 @@ def test_partials_reach_back_less_far_while_the_model_does_not_keep_up(
     assert {context_s} == {job.context_s for job in later}
 
 
+def test_no_partial_is_late_where_the_model_is_always_free() -> None:
+    """Not the first of an utterance either, which begins before it is known to be one."""
+    transcriber, contexts = Transcriber(LoudnessDetector()), set()
+    for chunk in cut(speech([11, 12, 13, LONG_PAUSE] * 3), lambda: 480):
+        transcriber.receive_audio(chunk)
+        for job in transcriber.next_jobs():
+            contexts |= set() if job.is_final else {job.context_s}
+            transcriber.receive_hypothesis(job, hypothesis(read_words(own_audio(job))))
+
+    assert {20.0} == contexts
+
+
 def test_it_leaves_room_for_the_words_of_a_language_that_takes_many_tokens() -> None:
     """As Hindi does: 14 a second."""
 
