@@ -114,20 +114,22 @@ class JobMaker:
     def _lead_in(self, due: Due, held_from: int) -> tuple[LeadIn, int]:
         """What was said just before in one language, as much as fits, and where it begins.
 
-        It fits as long as there is room for an utterance that has as many tokens a second.
+        That is the utterance's own language where it is known.  It fits as long as there is room for an utterance that
+        has as many tokens a second.
         """
         utterance, start = due.utterance, due.utterance.start_sample
         ids: tuple[int, ...] = ()
         earliest, spoken = max(held_from, due.end_sample - self._room(due)), 0
+        language = self._language_of(due) or self.usual_language
         for said in reversed(self._said):
-            if said.start_sample < earliest or said.language != self._said[-1].language:
+            if said.start_sample < earliest or said.language != language:
                 break
             spoken += said.end_sample - said.start_sample
             own = utterance.length_to(due.end_sample) / spoken * (len(said.ids) + len(ids))
             if len(said.ids) + len(ids) + _FEWEST_TOKENS + _SPARE * own > _TEXT_TOKENS:
                 break
             start, ids = said.start_sample, said.ids + ids
-        return (LeadIn(utterance.start_sample - start, ids, self._said[-1].language) if ids else NO_LEAD_IN), start
+        return (LeadIn(utterance.start_sample - start, ids, language) if ids else NO_LEAD_IN), start
 
     def _room(self, due: Due) -> int:
         """How many samples a job may have, lead-in and all."""
@@ -148,5 +150,9 @@ class JobMaker:
         decoding = replace(decoding, max_tokens=min(decoding.max_tokens, most))
         if due.is_final:
             return decoding
-        language = decoding.language or due.utterance.language or None
+        language = self._language_of(due) or None
         return replace(decoding, beam_size=1, temperatures=(0.0,), words=False, language=language)
+
+    def _language_of(self, due: Due) -> str:
+        """What is spoken in its utterance as far as it is known: given, or heard for partials; else empty."""
+        return self._options_of(due).decoding.language or ("" if due.is_final else due.utterance.language)

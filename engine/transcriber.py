@@ -38,7 +38,7 @@ from stream.gate import GateEvent, SpeechClosed, SpeechGate, SpeechOpened, Speec
 from stream.ring import RingBuffer
 
 _RING_RESERVE_S = 8.0
-"""Room in the ring beyond the longest utterance: a pre-roll, a hangover, and audio that came after a cut was due."""
+"""Room in the ring beyond the longest job: a pre-roll, a hangover, and audio that came after a cut was due."""
 
 LEVEL_SAMPLES = 1600
 """The level is that of the last tenth of a second."""
@@ -49,12 +49,16 @@ class Transcriber:
 
     def __init__(self, detector: VoiceDetector, options: StreamingOptions | None = None) -> None:
         self._options = options or StreamingOptions()
+        self._longest_s = self._options.gate.longest_s
         self._gate = SpeechGate(detector, self._options.gate)
-        self._ring = RingBuffer(n_samples(self._options.gate.longest_s + _RING_RESERVE_S))
+        self._job_maker = JobMaker(self._options)
+        longest_samples = max(n_samples(self._longest_s), self._job_maker.reach_samples)
+        self._ring = RingBuffer(longest_samples + n_samples(_RING_RESERVE_S))
+        self._before_chunk = 0
+        """How much of the stream was there before the last audio came."""
         self._utterances: deque[Utterance] = deque()
         """Oldest first.  Only the last may be open, and only it needs the ring: closed ones own their audio."""
         self._n_utterances = 0
-        self._job_maker = JobMaker(self._options)
         self._jobs: list[DecodeJob] = []
         """With the model."""
         self._events: list[Event] = []
@@ -111,7 +115,7 @@ class Transcriber:
 
     def receive_audio(self, chunk: AudioChunk) -> None:
         """Take the next audio, of any length; a jump in its ``start_sample`` is audio that was lost."""
-        lost_from = self._ring.end_sample
+        lost_from = self._before_chunk = self._ring.end_sample
         if chunk.start_sample > lost_from:
             # An empty chunk behind the gap closes what is open while the ring still holds it.
             self._receive_gate_events(self._gate.receive_audio(AudioChunk(chunk.samples[:0], chunk.start_sample)))
@@ -148,9 +152,9 @@ class Transcriber:
         Raises:
             ValueError: utterances would be longer than those this stream was made for.
         """
-        longest_s = seconds(self._ring.capacity_samples) - _RING_RESERVE_S
-        if options.gate.longest_s > longest_s:
-            raise ValueError(f"gate.longest_s must be at most {longest_s:g}, as at first, got {options.gate.longest_s}")
+        if options.gate.longest_s > self._longest_s:
+            longest_s = f"{self._longest_s:g}, as at first"
+            raise ValueError(f"gate.longest_s must be at most {longest_s}, got {options.gate.longest_s}")
         self._options = self._job_maker.options = options
         self._gate.configure(options.gate)
 
@@ -169,15 +173,15 @@ class Transcriber:
         With patience there is none until there are ``most``, or no more audio is wanted.
         """
         due = self._due() if most > 0 else []
-        if is_patient and len(due) < most and self.wants_audio:
+        if not due or (is_patient and len(due) < most and self.wants_audio):
             return []
         first = due[:1]
-        if first and first[0].is_final:
+        if first[0].is_final:
             # In a batch all texts wait for the longest, and on a GPU all are encoded in its context.
             length = first[0].utterance.length_to(first[0].end_sample)
             finals = [one for one in due if one.is_final]
             first = sorted(finals, key=lambda one: abs(one.utterance.length_to(one.end_sample) - length))[:most]
-        self._jobs = [self._job_maker.job(one, self._held_audio(one.utterance)) for one in first]
+        self._jobs = [self._job_maker.job(one, self._held_audio(one.utterance, one.end_sample)) for one in first]
         return list(self._jobs)
 
     def receive_hypothesis(self, job: DecodeJob, hypothesis: Hypothesis) -> None:
@@ -228,22 +232,21 @@ class Transcriber:
             return Due(utterance, end, is_final=True)
         if end is None and self._options.partials:
             now, step = self._ring.end_sample, n_samples(self._options.step_s)
-            waited = now - max(utterance.decoded_to + step, utterance.opened_at)
-            if waited >= 0:
-                return Due(utterance, now, is_final=False, is_late=waited >= step)
+            due_at = max(utterance.decoded_to + step, utterance.open_since)
+            if now >= due_at:
+                return Due(utterance, now, is_final=False, is_late=self._before_chunk >= due_at + step)
         return None
 
     def _end_of(self, utterance: Utterance) -> int | None:
         """Where its final ends as far as is known; on trial in a pause, but not where it may be cut in one."""
         return utterance.end_sample if self._options.cuts_at_languages else utterance.probable_end
 
-    def _held_audio(self, utterance: Utterance) -> AudioChunk:
-        """A copy of the utterance's audio and of what came before it, as far as that is wanted."""
+    def _held_audio(self, utterance: Utterance, end_sample: int) -> AudioChunk:
+        """A copy of the utterance's audio to ``end_sample``, and of what came before it, as far as that is wanted."""
         if utterance.audio is not None:
             return utterance.audio
-        end = self._ring.end_sample if utterance.end_sample is None else utterance.end_sample
-        start = min(utterance.start_sample, max(self._ring.start_sample, end - self._job_maker.reach_samples))
-        return AudioChunk(self._ring.read(start, end), start)
+        start = min(utterance.start_sample, max(self._ring.start_sample, end_sample - self._job_maker.reach_samples))
+        return AudioChunk(self._ring.read(start, end_sample), start)
 
     def _receive_gate_events(self, events: list[GateEvent]) -> None:
         for event in events:
@@ -253,7 +256,7 @@ class Transcriber:
                 case SpeechPaused():
                     self._utterances[-1].pause_sample = event.end_sample
                 case SpeechResumed():
-                    self._utterances[-1].resume(event.start_sample)
+                    self._utterances[-1].resume(event.start_sample, self._ring.end_sample)
                 case SpeechClosed():
                     self._close(event)
                 case _:
@@ -269,7 +272,7 @@ class Transcriber:
     def _close(self, event: SpeechClosed) -> None:
         utterance = self._utterances[-1]
         utterance.end_sample = event.end_sample
-        utterance.audio, utterance.options = self._held_audio(utterance), self._options
+        utterance.audio, utterance.options = self._held_audio(utterance, event.end_sample), self._options
         if not utterance.is_taken_back:
             self._events.append(SpeechStopped(utterance.id, seconds(event.end_sample)))
         self._finish_decided()
@@ -283,16 +286,13 @@ class Transcriber:
 
     def _finish_decided(self) -> None:
         """Let go of the oldest utterances whose text is known, in order, and of the flushes behind them."""
-        while self._utterances and self._utterances[0].is_decided and not self._is_with_model(self._utterances[0]):
-            utterance = self._utterances[0]
+        with_model = {job.utterance_id for job in self._jobs}
+        while self._utterances and (utterance := self._utterances[0]).is_decided and utterance.id not in with_model:
             if self._options.cuts_at_languages and utterance.is_to_be_heard_again(self._job_maker.usual_language):
                 break
             ending = self._utterances.popleft().ending()
             self._job_maker.receive_ending(ending)
             self._events += [ending, *utterance.flushes]
-
-    def _is_with_model(self, utterance: Utterance) -> bool:
-        return any(job.utterance_id == utterance.id for job in self._jobs)
 
     def _heard_end(self, utterance: Utterance) -> int:
         """Where its speech ends as far as is known."""

@@ -28,7 +28,7 @@ class Utterance:
         start_sample: where it begins, pre-roll included.
         decoded_to: the end of the audio the latest hypothesis covers.
         prefix: the stable tokens.
-        opened_at: how much of the stream was there when it began to be heard.
+        open_since: how much of the stream was there when it began to be heard, or went on behind a pause.
         pause_sample: where it ends if nobody speaks again, while that is open.
         pauses: from which sample to which nobody spoke in it.
         end_sample: where it ended; None while it is open.
@@ -50,7 +50,7 @@ class Utterance:
     start_sample: int
     decoded_to: int
     prefix: StablePrefix
-    opened_at: int = 0
+    open_since: int = 0
     pause_sample: int | None = None
     pauses: list[tuple[int, int]] = field(default_factory=list)
     end_sample: int | None = None
@@ -87,11 +87,11 @@ class Utterance:
         """Samples from its beginning to ``end_sample``."""
         return end_sample - self.start_sample
 
-    def resume(self, start_sample: int) -> None:
-        """Take it that somebody goes on at ``start_sample``, behind a pause."""
+    def resume(self, start_sample: int, now: int) -> None:
+        """Take it that somebody goes on at ``start_sample``, behind a pause, which is known at ``now``."""
         if self.pause_sample is not None:
             self.pauses.append((self.pause_sample, start_sample))
-        self.pause_sample = None
+        self.pause_sample, self.open_since = None, now
 
     def pauses_from(self, sample: int) -> list[tuple[int, int]]:
         """The pauses from ``sample`` on: where it is cut there, those of what follows."""

@@ -1,6 +1,6 @@
 """The last samples of a stream, found by absolute index.
 
-Memory is taken once.  What falls out while somebody still wants it is counted, never silent.
+Memory is taken once.  What falls out while somebody still wants it is told, never silent.
 """
 
 from __future__ import annotations
@@ -24,12 +24,6 @@ class RingBuffer:
         self._start_sample = 0
         self._end_sample = 0
         self._wanted_sample = 0
-        self._n_overflowed_samples = 0
-
-    @property
-    def capacity_samples(self) -> int:
-        """How many samples it holds at most."""
-        return len(self._samples)
 
     @property
     def start_sample(self) -> int:
@@ -40,16 +34,6 @@ class RingBuffer:
     def end_sample(self) -> int:
         """Index one past the newest sample held."""
         return self._end_sample
-
-    @property
-    def free_samples(self) -> int:
-        """How many samples may still be appended before wanted audio is lost."""
-        return len(self._samples) - self._n_wanted_before(self._end_sample)
-
-    @property
-    def n_overflowed_samples(self) -> int:
-        """How many wanted samples were lost since the ring was made."""
-        return self._n_overflowed_samples
 
     def append(self, chunk: AudioChunk) -> int:
         """Take in ``chunk`` and return how many wanted samples were lost to make room.
@@ -68,7 +52,6 @@ class RingBuffer:
             self._start_sample = self._end_sample = chunk.start_sample
         n_lost += self._drop_before(chunk.end_sample - len(self._samples))
         self._write(chunk)
-        self._n_overflowed_samples += n_lost
         return n_lost
 
     def release(self, before_sample: int) -> None:
@@ -90,11 +73,8 @@ class RingBuffer:
         n_wrapped = end_sample - start_sample - n_first
         return np.concatenate((self._samples[first : first + n_first], self._samples[:n_wrapped]))
 
-    def _n_wanted_before(self, end_sample: int) -> int:
-        return max(0, end_sample - max(self._start_sample, self._wanted_sample))
-
     def _drop_before(self, sample: int) -> int:
-        n_lost = self._n_wanted_before(sample)
+        n_lost = max(0, sample - max(self._start_sample, self._wanted_sample))
         self._start_sample = max(self._start_sample, sample)
         return n_lost
 

@@ -79,6 +79,13 @@ def test_finals_that_keep_what_was_stable_begin_with_it() -> None:
     assert (11, 12) == given[0][:2]
 
 
+@pytest.mark.parametrize("longest_s", [1.1, 9.9, 14.4, 27.8, 28.0])
+def test_utterances_may_stay_as_long_as_they_were(longest_s: float) -> None:
+    options = StreamingOptions(gate=GateOptions(longest_s=longest_s, pre_roll_ms=0))
+
+    Transcriber(LoudnessDetector(), options).configure(options)
+
+
 def test_other_options_hold_from_here_on() -> None:
     transcriber = Transcriber(LoudnessDetector(), StreamingOptions(gate=GateOptions(longest_s=20.0)))
     transcriber.receive_audio(AudioChunk(speech([11]), 0))

@@ -10,9 +10,10 @@ import pytest
 from fakes import LONG_PAUSE, LoudnessDetector, cut, hypothesis, own_audio, read_words, speech
 
 from engine.events import DecodeJob, Discarded, Event, Final, Hypothesis
-from engine.options import StreamingOptions
+from engine.options import DecodingOptions, StreamingOptions
 from engine.transcriber import Transcriber
 from stream.audio import AudioChunk
+from stream.gate import PROFILES, GateOptions
 
 
 class Listener:
@@ -21,20 +22,21 @@ class Listener:
     def __init__(self, options: StreamingOptions | None = None) -> None:
         self.transcriber = Transcriber(LoudnessDetector(), options)
         self.finals: list[DecodeJob] = []
+        self.partials: list[DecodeJob] = []
         self.events: list[Event] = []
 
     def hear(self, job: DecodeJob) -> Hypothesis:
         return hypothesis(read_words(own_audio(job)))
 
-    def listen(self, audio: np.ndarray, start: int = 0) -> None:
-        for chunk in cut(audio, lambda: 1600):
+    def listen(self, audio: np.ndarray, start: int = 0, chunk_samples: int = 1600) -> None:
+        for chunk in cut(audio, lambda: chunk_samples):
             self.transcriber.receive_audio(AudioChunk(chunk.samples, start + chunk.start_sample))
             self.answer()
 
     def answer(self) -> None:
         while jobs := self.transcriber.next_jobs():
-            self.finals += [job for job in jobs if job.is_final]
             for job in jobs:
+                (self.finals if job.is_final else self.partials).append(job)
                 self.transcriber.receive_hypothesis(job, self.hear(job))
         self.events += self.transcriber.events()
 
@@ -80,16 +82,29 @@ def test_partials_reach_back_less_far_while_the_model_does_not_keep_up(
     assert {context_s} == {job.context_s for job in later}
 
 
-def test_no_partial_is_late_where_the_model_is_always_free() -> None:
-    """Not the first of an utterance either, which begins before it is known to be one."""
-    transcriber, contexts = Transcriber(LoudnessDetector()), set()
-    for chunk in cut(speech([11, 12, 13, LONG_PAUSE] * 3), lambda: 480):
-        transcriber.receive_audio(chunk)
-        for job in transcriber.next_jobs():
-            contexts |= set() if job.is_final else {job.context_s}
-            transcriber.receive_hypothesis(job, hypothesis(read_words(own_audio(job))))
+@pytest.mark.parametrize("chunk_samples", [480, 1_600, 6_400, 16_000])
+@pytest.mark.parametrize("profile", ["balanced", "patient"])
+def test_no_partial_is_late_where_the_model_is_always_free(profile: str, chunk_samples: int) -> None:
+    """Nor the first of an utterance, which begins before it is known to be one, nor the first behind a pause in it."""
+    listener = Listener(StreamingOptions(gate=PROFILES[profile]))
+    listener.listen(speech([11, 12, 13, 14, LONG_PAUSE] * 3), chunk_samples=chunk_samples)
 
-    assert {20.0} == contexts
+    assert {20.0} == {job.context_s for job in listener.partials}
+
+
+@pytest.mark.parametrize("longest_s", [5.0, 28.0])
+@pytest.mark.parametrize("chunk_samples", [4_800, 6_400, 20_000])
+def test_what_was_said_before_does_not_depend_on_chunks(longest_s: float, chunk_samples: int) -> None:
+    words = [word for i in range(40) for word in (*range(11, 12 + i % 7), LONG_PAUSE)]
+    heard = []
+    for n in (480, chunk_samples):
+        listener = Listener(StreamingOptions(gate=GateOptions(longest_s=longest_s)))
+        listener.listen(speech(words), chunk_samples=n)
+        listener.end()
+        heard.append({job.utterance_id: (job.start_sample, job.lead_in.ids) for job in listener.finals})
+
+    assert heard[0] == heard[1]
+    assert 20 < max(len(ids) for _, ids in heard[0].values())
 
 
 def test_it_leaves_room_for_the_words_of_a_language_that_takes_many_tokens() -> None:
@@ -147,6 +162,29 @@ def test_in_another_language_there_is_none_further_back() -> None:
     assert [((), ""), ((11,), "de"), ((11, 12), "de"), ((13,), "en")] == [
         (job.lead_in.ids, job.usual_language) for job in listener.finals
     ]
+
+
+def test_in_another_language_partials_have_none_either_once_theirs_is_known() -> None:
+    class Polyglot(Listener):
+        def hear(self, job: DecodeJob) -> Hypothesis:
+            is_german = any(word > 20 for word in read_words(own_audio(job)))
+            return replace(hypothesis(read_words(own_audio(job))), language="de" if is_german else "en")
+
+    listener = Polyglot()
+    listener.listen(speech([11, 12, LONG_PAUSE, *range(21, 40)]))
+
+    given = {(job.options.language, job.lead_in.ids) for job in listener.partials if job.utterance_id == 2}
+    assert {(None, (11, 12)), ("de", ())} == given
+
+
+def test_in_a_language_other_than_the_one_given_there_is_none() -> None:
+    listener = Listener()
+    listener.listen(speech([11, LONG_PAUSE]))
+    listener.transcriber.configure(StreamingOptions(decoding=DecodingOptions(language="de")))
+    listener.listen(speech([12, LONG_PAUSE]), round(16_000 * listener.transcriber.now_s))
+    listener.end()
+
+    assert [(None, ()), ("de", ())] == [(job.options.language, job.lead_in.ids) for job in listener.finals]
 
 
 def test_nothing_heard_behind_a_lead_in_is_heard_once_more_without() -> None:

@@ -115,11 +115,14 @@ def test_finals_that_wait_are_decoded_together(most: int) -> None:
 
 
 def test_jobs_together_are_finals_of_the_oldest() -> None:
-    transcriber = Transcriber(LoudnessDetector(), StreamingOptions(final_lead_in_s=0.0))
+    transcriber, model = Transcriber(LoudnessDetector(), StreamingOptions(final_lead_in_s=0.0)), ReadingModel()
     transcriber.receive_audio(AudioChunk(speech([11, LONG_PAUSE, 12, LONG_PAUSE, 13, LONG_PAUSE, 14]), 0))
+    jobs = transcriber.next_jobs(2)
 
-    assert [(1, True), (2, True)] == [(job.utterance_id, job.is_final) for job in transcriber.next_jobs(2)]
+    assert [(1, True), (2, True)] == [(job.utterance_id, job.is_final) for job in jobs]
     assert [] == transcriber.next_jobs(2)
+    model.answer(transcriber, jobs)
+    assert ["11", "12"] == [final.text for final in finals(transcriber.events())]
 
 
 def test_the_final_is_decoded_while_the_hangover_runs() -> None:
