@@ -56,7 +56,7 @@ class LiveStream:
     @property
     def late_s(self) -> float:
         """How late its text is, in seconds."""
-        return self._watched_core.late_s
+        return self._core.late_s
 
     @property
     def is_watched(self) -> bool:
@@ -174,7 +174,7 @@ class LiveStream:
 
     @property
     def _watched_core(self) -> Transcriber:
-        assert isinstance(self._core, Transcriber), "a recording is neither flushed nor reconfigured, and never late"
+        assert isinstance(self._core, Transcriber), "a recording is neither flushed nor reconfigured"
         return self._core
 
     def _note_change(self) -> None:

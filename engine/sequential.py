@@ -76,6 +76,11 @@ class SequentialTranscriber:
         return 0.0 if self.is_finished else seconds(self._end_sample - self._seek)
 
     @property
+    def late_s(self) -> float:
+        """How late its text is, in seconds: the same."""
+        return self.lag_s
+
+    @property
     def wants_audio(self) -> bool:
         """Whether so little audio waits for the model that more may come."""
         return seconds(self._end_sample - self._seek) < self._options.backlog_s

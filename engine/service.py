@@ -26,7 +26,7 @@ Clock = Callable[[], float]
 _LATE_S = 0.5
 """So long a partial may wait for finals that nobody waits for."""
 _AHEAD_S = 10.0
-"""A stream with so much sound that no text covers is not spoken now, or the model is too slow for it anyway."""
+"""A stream whose text is so late is not spoken now, or the model is too slow for it anyway."""
 _log = logging.getLogger(__name__)
 
 
@@ -64,8 +64,8 @@ class ModelService:
 
     In a turn, whatever is final goes before what is partial, and of the streams that wait, the one that has waited
     longest goes first.  Each brings one job, so that none starves; streams without partials, which nobody watches,
-    bring as many as fit where no other is open.  Partials that have waited for long go before finals of sound that
-    came faster than it was spoken: a recording has some at any time.
+    bring as many as fit where no other is open.  Finals of sound that came faster than it was spoken, which a recording
+    has at any time, take turns with partials that have waited for long.
     """
 
     def __init__(self, model: SpeechModel, *, batch_size: int = 8, clock: Clock = time.perf_counter) -> None:
@@ -156,10 +156,11 @@ class ModelService:
     def _most_urgent(self, waiting: list[LiveStream]) -> list[LiveStream]:
         """Those of ``waiting`` whose turn it is: all want the same, finals or partials."""
         finals = [stream for stream in waiting if stream.has_final_due]
-        spoken_now = [stream for stream in finals if stream.is_watched and stream.lag_s < _AHEAD_S]
+        spoken_now = [stream for stream in finals if stream.late_s < _AHEAD_S]
         late_since = self._clock() - _LATE_S
         late = [stream for stream in waiting if stream not in finals and stream.due_since < late_since]
-        return spoken_now or late or finals or waiting
+        ready = [spoken_now] if spoken_now else [streams for streams in (late, finals) if streams]
+        return min(ready, key=lambda streams: min(stream.due_since for stream in streams), default=waiting)
 
     async def _decode(self, jobs: list[DecodeJob], streams: list[LiveStream]) -> None:
         loop, began = asyncio.get_running_loop(), self._clock()

@@ -56,6 +56,38 @@ def test_a_recording_does_not_keep_those_who_speak_now_from_their_words(watched:
     assert took_s < 3
 
 
+class Clocked(Reader):
+    """Takes a third of a second a batch, by a clock of its own."""
+
+    now_s = 0.0
+
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        self.now_s += 0.33
+        return super().decode(jobs)
+
+
+def test_those_who_speak_do_not_keep_others_from_their_finals() -> None:
+    """Partials of six streams always wait for longer than half a second: an upload has its turn all the same."""
+    gate = GateOptions(is_manual=True, longest_s=28.0)
+
+    async def run() -> list[str]:
+        model = Clocked()
+        async with ModelService(model, batch_size=2, clock=lambda: model.now_s) as service:
+            watched = [service.open(MANUAL) for _ in range(6)]
+            upload = service.open(replace(FOR_RECORDINGS, gate=gate, batch_size=1))
+            for chunk in cut(speech([*range(11, 171)]), lambda: 16_000):
+                upload.receive_audio(chunk)
+            upload.receive_eof()
+            reading = asyncio.create_task(hear(upload))
+            while not reading.done() and len(model.batches) < 60:
+                for stream in watched:
+                    stream.receive_audio(AudioChunk(speech([11]), round(16_000 * stream._core.now_s)))
+                await asyncio.sleep(0.001)
+            return finals(reading.result()) if reading.done() else []
+
+    assert [*map(str, range(11, 171))] == " ".join(asyncio.run(asyncio.wait_for(run(), 20))).split()
+
+
 class Panic(BaseException):
     """As pyo3's: no Exception."""
 
