@@ -40,8 +40,8 @@ class WordTiming:
     probability: float
 
     def delayed(self, by_s: float) -> WordTiming:
-        """Return the word as heard ``by_s`` seconds later."""
-        return replace(self, start_s=self.start_s + by_s, end_s=self.end_s + by_s)
+        """Return the word as heard ``by_s`` seconds later, or earlier: at 0 at the earliest."""
+        return replace(self, start_s=max(0.0, self.start_s + by_s), end_s=max(0.0, self.end_s + by_s))
 
 
 def align_words(

@@ -62,7 +62,8 @@ class TaskMaker:
             prompt=(*before, *sot),
             sot_index=len(before),
             end_id=tokenizer.eot,
-            max_tokens=min(options.max_tokens, self._dims.n_text_ctx - len(before) - len(sot)),
+            # The end is a token too, which tells when the last word was said.
+            max_tokens=min(options.max_tokens, self._dims.n_text_ctx - len(before) - len(sot) - 1),
             prefix=window.prefix,
             draft=window.draft,
             rules=filters,

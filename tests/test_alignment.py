@@ -120,3 +120,7 @@ def test_words_of_a_text_before_are_left_out_whatever_they_are() -> None:
 
     assert [" I", " see"] == [word.text for word in words]
     assert 0.8 == pytest.approx(words[0].start_s)
+
+
+def test_no_word_was_said_before_what_it_is_timed_from() -> None:
+    assert WordTiming("a", 0.0, 0.25, 0.5) == WordTiming("a", 1.0, 1.5, 0.5).delayed(-1.25)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.guards import is_loop, is_not_speech, says_twice
+from engine.guards import compression_ratio, is_loop, is_not_speech, says_twice
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,23 @@ def test_a_long_text_that_is_improbable_or_repeats_itself_is_not() -> None:
 def test_a_loop_is_not_speech_where_no_speech_is_probable() -> None:
     assert is_not_speech(0.4, -0.1, [7] * 20, "no " * 20)
     assert not is_not_speech(0.2, -0.1, [7] * 20, "no " * 20)
+
+
+HUMAN_RIGHTS = {
+    "Hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है। उन्हें बुद्धि और अन्तरात्मा की देन "
+    "प्राप्त है और परस्पर उन्हें भाईचारे के भाव से बर्ताव करना चाहिए।",
+    "Tamil": "மனிதப் பிறவியினர் சகலரும் சுதந்திரமாகவே பிறக்கின்றனர்; அவர்கள் மதிப்பிலும், உரிமைகளிலும் சமமானவர்கள், அவர்கள் "
+    "நியாயத்தையும் மனச்சாட்சியையும் இயற்பண்பாகப் பெற்றவர்கள். அவர்கள் ஒருவருடனொருவர் சகோதர உணர்வுப் பாங்கில் நடந்துகொள்ளல் வேண்டும்.",
+    "Japanese": "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。人間は、理性と"
+    "良心とを授けられており、互いに同胞の精神をもって行動しなければならない。",
+    "English": "All human beings are born free and equal in dignity and rights. They are endowed with reason and "
+    "conscience and should act towards one another in a spirit of brotherhood.",
+}
+
+
+@pytest.mark.parametrize("language", HUMAN_RIGHTS)
+def test_in_any_script_a_sentence_repeats_itself_when_it_is_said_again_and_again(language: str) -> None:
+    text = HUMAN_RIGHTS[language]
+
+    assert compression_ratio(text) < 1.6
+    assert compression_ratio(3 * text) > 2.4

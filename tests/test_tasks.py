@@ -45,3 +45,11 @@ def test_a_long_prompt_is_cut_in_front_and_leaves_no_room() -> None:
     prompted = before(TEXT_BEFORE, prompt="he " + "hello " * 500, hotwords=("hello",))
 
     assert (PREV, *[HELLO] * ROOM) == prompted
+
+
+def test_the_longest_text_and_its_end_fit_behind_the_prompt() -> None:
+    dims = SIZES["tiny.en"]
+    window = Window(DecodingOptions(max_tokens=dims.n_text_ctx), 1500, previous=TEXT_BEFORE)
+    task = TaskMaker(TOKENIZER, dims).task(window, "en", FilteredText(PLAIN_TEXT, 0))
+
+    assert dims.n_text_ctx == len(task.prompt) + task.max_tokens + 1
