@@ -135,8 +135,8 @@ def kinds(events: Iterable[Mapping[str, Any]]) -> list[str]:
     return [event["type"] for event in events]
 
 
-def by_hand() -> Talk:
-    talk = Talk(opening())
+def by_hand(**more: Any) -> Talk:
+    talk = Talk(opening(**more))
     talk.update(turn_detection=None)
     return talk
 

@@ -54,7 +54,7 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
     add = partial(command.add_argument_group("limits").add_argument, default=_ABSENT)
     add("--max-streams", dest="streams", type=count, metavar="N", help="streams at once (32)")
     add("--max-session-s", dest="session_s", type=seconds, metavar="S", help="the longest session, and upload (14400)")
-    add("--max-message-bytes", dest="message_bytes", type=count, metavar="N", help="the biggest message (16777216)")
+    add("--max-message-bytes", dest="message_bytes", type=count, metavar="N", help="the biggest message (25165824)")
     add("--max-upload-bytes", dest="upload_bytes", type=count, metavar="N", help="the biggest file (536870912)")
     add("--max-lag-s", dest="lag_s", type=seconds, metavar="S", help="begin no stream while one is as late (3)")
     add("--idle-s", type=seconds, metavar="S", help="how long a client may be silent (60)")

@@ -19,6 +19,7 @@ from openai_client import (
 )
 
 from engine.events import Flushed, SpeechStopped
+from engine.options import DecodingOptions, StreamingOptions
 from ui.server.protocols.protocol import Flush
 
 
@@ -109,14 +110,28 @@ def test_clearing_withdraws_what_was_told() -> None:
     assert [] == talk.hear(discarded())
 
 
-def test_japanese_is_put_together_without_spaces() -> None:
-    talk = by_hand()
+@pytest.mark.parametrize(
+    ("one", "other", "is_translated", "whole"),
+    [
+        (("一。", "ja"), ("二。", "ja"), False, "一。二。"),
+        (("One.", "en"), ("二。", "ja"), False, "One. 二。"),
+        (("一。", "ja"), ("Two.", "en"), False, "一。Two."),
+        (("One.", "ja"), ("Two.", "ja"), True, "One. Two."),
+    ],
+    ids=["no spaces", "behind a language with spaces", "behind one without", "a translation"],
+)
+def test_utterances_are_put_together_as_the_first_of_two_is_written(
+    one: tuple[str, str], other: tuple[str, str], is_translated: bool, whole: str
+) -> None:
+    """What language the second is in is not known when its first words are told."""
+    talk = by_hand(defaults=StreamingOptions(decoding=DecodingOptions(translate=is_translated)))
     talk.append(40.0)
-    events = talk.hear(started(1, 0.0), final("一。", language="ja"), started(2, 28.0), final("二。", 2, "ja"))
+    events = talk.hear(started(1, 0.0), final(one[0], language=one[1]))
+    events += talk.hear(started(2, 28.0), partial(other[0][:2], utterance=2), final(other[0], 2, other[1]))
     flush, *_ = talk.send("input_audio_buffer.commit")
     assert isinstance(flush, Flush)
 
-    assert [("一。二。", "一。二。")] == list(texts(events + talk.hear(Flushed(flush.tag, 40.0))).values())
+    assert [(whole, whole)] == list(texts(events + talk.hear(Flushed(flush.tag, 40.0))).values())
 
 
 def test_what_was_not_committed_is_told_at_the_end() -> None:

@@ -13,6 +13,7 @@ from openai_client import Talk, events_of, opening
 
 from engine.options import DecodingOptions, StreamingOptions
 from stream.gate import GateOptions
+from ui.server.limits import Limits
 from ui.server.protocols.protocol import Configure
 
 
@@ -189,9 +190,12 @@ def test_bad_messages_are_answered(message: str | bytes, code: str, param: str |
     assert (code, param) == (event["error"]["code"], event["error"]["param"])
 
 
-def test_more_than_15_mib_cannot_be_appended_at_once() -> None:
-    talk = Talk(opening())
-    [event] = talk.ask("input_audio_buffer.append", audio="A" * (4 * (15 * 2**20 // 3) + 4))
+def test_15_mib_can_be_appended_at_once_and_no_more() -> None:
+    talk, most = Talk(opening()), "A" * (4 * (15 * 2**20 // 3))
+    assert [] == talk.ask("input_audio_buffer.append", audio=most)
+    assert len(json.dumps({"type": "input_audio_buffer.append", "audio": most})) < Limits().message_bytes
+
+    [event] = talk.ask("input_audio_buffer.append", audio=f"{most}AAAA")
 
     assert "audio_too_large" == event["error"]["code"]
 

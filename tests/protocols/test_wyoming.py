@@ -139,6 +139,16 @@ def test_finals_are_chunks_and_all_of_them_the_transcript() -> None:
     assert TranscriptStop.is_type(stop.type)
 
 
+@pytest.mark.parametrize(("is_translated", "whole"), [(False, "一。二。 Three. 四。"), (True, "一。 二。 Three. 四。")])
+def test_there_are_spaces_where_a_language_has_them(is_translated: bool, whole: str) -> None:
+    protocol = Wyoming(opening(defaults=StreamingOptions(decoding=DecodingOptions(translate=is_translated))))
+    for i, (text, language) in enumerate([("一。", "ja"), ("二。", "ja"), ("Three.", "en"), ("四。", "ja")], 1):
+        protocol.receive_event(final(text, i, language=language))
+
+    transcript, _ = read(protocol.receive_event(STOPPED))
+    assert whole == Transcript.from_event(transcript).text
+
+
 def test_each_request_has_its_own_transcript() -> None:
     protocol = Wyoming(opening())
     for text in ("one", "two"):

@@ -18,7 +18,7 @@ class Limits:
     Attributes:
         streams: how many streams at once.
         session_s: the longest session, in seconds of the clock.
-        message_bytes: the biggest message.
+        message_bytes: the biggest message; OpenAI's clients may append 15 MiB, in base64.
         upload_bytes: the biggest file.
         idle_s: how long a client may be silent, paused ones aside.
         queue_s: how much speech of a stream may wait for the model before its client is no longer read, in seconds.
@@ -31,7 +31,7 @@ class Limits:
 
     streams: int = 32
     session_s: float = 4 * 3600.0
-    message_bytes: int = 16 * 2**20
+    message_bytes: int = 24 * 2**20
     upload_bytes: int = 512 * 2**20
     idle_s: float = 60.0
     queue_s: float = 60.0

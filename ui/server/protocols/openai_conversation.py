@@ -26,11 +26,16 @@ from ui.server.protocols.openai_session import Session
 
 
 class Conversation:
-    """The items of one session, and what the client knows of them."""
+    """The items of one session, and what the client knows of them.
 
-    def __init__(self, messages: MessageMaker) -> None:
+    Args:
+        messages: makes what is sent.
+        is_translated: whether texts are English, whatever is spoken.
+    """
+
+    def __init__(self, messages: MessageMaker, *, is_translated: bool) -> None:
         self._messages = messages
-        self._items = ItemLog(messages.new_item_id)
+        self._items = ItemLog(messages.new_item_id, is_translated=is_translated)
         self._committed_to_s = 0.0
 
     @property

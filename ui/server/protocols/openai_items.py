@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.config import WITHOUT_SPACES
+from engine.config import has_spaces
 from engine.events import Discarded, Final, Token
 
 _BOUND_SLACK_S = 0.05
@@ -25,6 +25,7 @@ class Item:
         id: unique in the session.
         is_manual: whether it ends where the client commits, not where its utterance ends.
         is_transcribed: whether the client wants its text.
+        is_translated: whether that is English, whatever is spoken.
         is_committed: whether the client has been told that it is there.
         previous_id: of the item committed before it.
         unheard: ids of its utterances without a final, oldest first.
@@ -33,12 +34,15 @@ class Item:
         duration_s: of its utterances, in seconds.
         tokens: of its finals.
         languages: codes of those that were heard in it, each once.
+        is_spaced: whether what follows its last final is set off by a space: that language alone decides it, for the
+            next one is told before its language is known.
         failure: why some of it could not be decoded; None where all was.
     """
 
     id: str
     is_manual: bool
     is_transcribed: bool
+    is_translated: bool = False
     is_committed: bool = False
     previous_id: str | None = None
     unheard: deque[int] = field(default_factory=deque)
@@ -47,6 +51,7 @@ class Item:
     duration_s: float = 0.0
     tokens: list[Token] = field(default_factory=list)
     languages: list[str] = field(default_factory=list)
+    is_spaced: bool = True
     failure: str | None = None
 
     @property
@@ -68,12 +73,12 @@ class Item:
         if ending.language not in self.languages:
             self.languages.append(ending.language)
         self.transcript = self._with(ending.text)
+        self.is_spaced = has_spaces(ending.language, is_translated=self.is_translated)
         self.tokens += ending.tokens
         return self._new_in(self.transcript)
 
     def _with(self, text: str) -> str:
-        is_unspaced = bool(self.languages) and self.languages[-1] in WITHOUT_SPACES
-        return ("" if is_unspaced or not self.transcript or not text else " ").join((self.transcript, text))
+        return (" " if self.is_spaced and self.transcript and text else "").join((self.transcript, text))
 
     def _new_in(self, text: str) -> str:
         """Return how ``text`` goes on behind what was told; nothing where it does not begin with that."""
@@ -95,8 +100,9 @@ class _Bound:
 class ItemLog:
     """The items that are not complete yet."""
 
-    def __init__(self, new_id: Callable[[], str]) -> None:
+    def __init__(self, new_id: Callable[[], str], *, is_translated: bool) -> None:
         self._new_id = new_id
+        self._is_translated = is_translated
         self._open: Item | None = None
         self._of_utterance: dict[int, Item] = {}
         self._bounds: deque[_Bound] = deque()
@@ -177,4 +183,4 @@ class ItemLog:
         return other
 
     def _new_item(self, *, is_manual: bool, is_transcribed: bool) -> Item:
-        return Item(self._new_id(), is_manual, is_transcribed)
+        return Item(self._new_id(), is_manual, is_transcribed, self._is_translated)

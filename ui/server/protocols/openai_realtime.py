@@ -28,7 +28,7 @@ from ui.server.protocols.protocol import (
 
 SUBPROTOCOL = "realtime"
 _BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
-_LARGEST_APPEND_BYTES = 15 * 2**20
+LARGEST_APPEND_BYTES = 15 * 2**20
 _LEAST_COMMIT_MS = 100.0
 
 _REFUSALS: dict[RefusalKind, tuple[str, str, int]] = {
@@ -55,7 +55,8 @@ class OpenAIRealtime:
         usual = Session(transcription=Transcription(model=opening.model_name))
         self._session = opening.preset if isinstance(opening.preset, Session) else usual
         self._messages = MessageMaker(opening.stream_id, self._form)
-        self._conversation = Conversation(self._messages)
+        is_translated = opening.defaults.decoding.translate
+        self._conversation = Conversation(self._messages, is_translated=is_translated)
         self._received_s = 0.0
 
     def open(self) -> list[Command]:
@@ -106,7 +107,7 @@ class OpenAIRealtime:
         except ValueError as error:
             wanted = "Invalid 'audio'. Expected base64-encoded audio bytes but got an invalid value."
             raise RequestError(wanted, "audio") from error
-        if len(data) > _LARGEST_APPEND_BYTES:
+        if len(data) > LARGEST_APPEND_BYTES:
             limit = f"Invalid 'audio': at most 15 MiB may be appended at once, got {len(data)} bytes."
             raise RequestError(limit, "audio", "audio_too_large")
         self._received_s += duration_s(len(data), self._session.audio)

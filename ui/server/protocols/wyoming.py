@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, assert_never
 
+from engine.config import has_spaces
 from engine.events import (
     AudioDropped,
     DecodeFailed,
@@ -55,6 +56,7 @@ class Wyoming:
         self._is_over = False
         self._options = opening.defaults
         self._texts: list[str] = []
+        self._is_spaced = False
         self._language: str | None = None
         self._has_audio = False
         self._last_word: list[str | bytes] = []
@@ -151,8 +153,10 @@ class Wyoming:
 
     def _final(self, event: Final) -> list[str | bytes]:
         started = self._start(event.language)
-        text = f" {event.text}" if self._texts else event.text
+        is_spaced = has_spaces(event.language, is_translated=self._options.decoding.translate)
+        text = f" {event.text}" if self._texts and (is_spaced or self._is_spaced) else event.text
         self._texts.append(text)
+        self._is_spaced = is_spaced
         return [*started, frame_bytes("transcript-chunk", {"text": text})]
 
     def _start(self, language: str | None) -> list[str | bytes]:
