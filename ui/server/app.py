@@ -19,6 +19,7 @@ from engine.service import Load
 from engine.timings import StageTime, Timings
 from ui.server.access import REALTIME_PATH, Access, shown_tokens, without_tokens
 from ui.server.gatekeeper import Gatekeeper, asked_of, denied
+from ui.server.listening import deepgram_route
 from ui.server.meters import CONTENT_TYPE
 from ui.server.pages import NO_CACHE, page_routes
 from ui.server.protocols import own
@@ -50,6 +51,7 @@ def make_app(server: SpeechServer, access: Access, timings: Timings) -> ASGIApp:
         Route("/metrics", _metrics),
         Route("/v1/info", _info),
         *openai_routes(server),
+        deepgram_route(server),
         *secret_routes(server, access.client_secrets),
         *(WebSocketRoute(path, _stream_handler(factory)) for path, factory in STREAMS.items()),
     ]

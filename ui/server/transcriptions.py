@@ -1,40 +1,26 @@
-"""OpenAI's HTTP interface: /v1/audio/transcriptions, /v1/audio/translations, /v1/models.
-
-A recording is heard as ``max-whisper file`` hears it: in batches, cut at its pauses.
-"""
+"""OpenAI's HTTP interface: /v1/audio/transcriptions, /v1/audio/translations, /v1/models."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from engine.events import DecodeFailed, Event
-from engine.options import StreamingOptions
-from engine.pipeline import hear
+from engine.events import Event
 from stream.file import FileSource
 from stream.source import SourceError
 from ui.server.protocols.openai_fields import RequestError
 from ui.server.protocols.openai_forms import Served
+from ui.server.recordings import GONE, DecodingError, heard, unless_gone
 from ui.server.server import RefusedError, SpeechServer
 from ui.server.transcription_answer import Answer, failure
 from ui.server.transcription_request import Task, read_request
 from ui.server.uploads import Upload, UploadError, uploaded
-
-T = TypeVar("T")
-_GONE = 499
-"""As nginx logs a client that did not wait for its answer; nobody reads it."""
-
-
-class DecodingError(Exception):
-    """The model failed over a part of a recording."""
-
 
 _FAILURES = (RequestError, UploadError, RefusedError, SourceError, DecodingError)
 
@@ -84,20 +70,20 @@ class _Recordings:
         except _FAILURES as error:
             return _error_response(error)
         except ClientDisconnect:
-            return Response(status_code=_GONE)
+            return Response(status_code=GONE)
 
     async def _heard(self, request: Request, upload: Upload, stack: AsyncExitStack) -> Response:
         served = Served(self._server.model.name, self._server.model.languages)
         asked = read_request(upload.fields, self._task, served, self._server.defaults.decoding)
         source = FileSource(upload.file, name=upload.name)
         answer = Answer(asked)
-        events = _events(source, self._server, asked.options)
+        events = heard(source, self._server, asked.options)
         if asked.is_streamed:
             # What cannot be opened is an answer of its own; behind the first words it could only be the last of them.
             async with aclosing(source.chunks()) as chunks:
                 await anext(chunks, None)
             return _Streamed(_told(events, answer), stack.pop_all())
-        content = await _unless_gone(request.receive, _whole(events, answer))
+        content = await unless_gone(request.receive, _whole(events, answer))
         return Response(content, media_type=answer.media_type)
 
 
@@ -115,7 +101,7 @@ class _Streamed(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's
         async with self._stack:
             with suppress(ClientDisconnect):
-                await _unless_gone(receive, self._send(send))
+                await unless_gone(receive, self._send(send))
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -123,15 +109,6 @@ class _Streamed(StreamingResponse):
             async for text in self._events:
                 await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _events(source: FileSource, server: SpeechServer, options: StreamingOptions) -> AsyncGenerator[Event]:
-    async with aclosing(hear(source, server.service.open(options))) as heard:
-        async for timed in heard:
-            if isinstance(timed.event, DecodeFailed) and timed.event.is_lost:
-                span = f"{timed.event.start_s:.1f} to {timed.event.end_s:.1f} s"
-                raise DecodingError(f"the model failed over {span} of the recording: {timed.event.reason}")
-            yield timed.event
 
 
 async def _whole(events: AsyncGenerator[Event], answer: Answer) -> str:
@@ -151,24 +128,6 @@ async def _told(events: AsyncGenerator[Event], answer: Answer) -> AsyncGenerator
         yield failure(_error_of(error)[1])
         return
     yield answer.done()
-
-
-async def _unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """Return what comes of ``work``.
-
-    Raises:
-        ClientDisconnect: nobody waits for it any more.
-    """
-    working, leaving = asyncio.create_task(work), asyncio.ensure_future(receive())
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.wait({working, leaving})
 
 
 def _error_of(error: Exception) -> tuple[int, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The form a recording comes in: bounded while it arrives, kept in a file, never whole in memory."""
+"""Recordings as they come by HTTP, in a form or bare: bounded while they arrive, kept in a file, never in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from hashlib import sha256
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -21,6 +23,8 @@ _MOST_FIELDS = 1_000
 _LONGEST_FIELD_BYTES = 2**14
 """Fields are kept in memory: 16 MB of a form at most.  A prompt has a thousand characters."""
 _LONGEST_NAME = 100
+_KEPT_IN_MEMORY_BYTES = 2**20
+"""As Starlette keeps the files of a form."""
 
 
 class UploadError(Exception):
@@ -54,9 +58,7 @@ async def uploaded(request: Request, limits: Limits) -> AsyncIterator[Upload]:
         UploadError: it is too large, or stopped coming.
         RequestError: it is no form, or has no recording in it.
     """
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and len(announced) < 20:
-        _check_size(int(announced), limits)
+    _check_announced(request, limits)
     bounded = Request(request.scope, _bounded(request.receive, limits))
     try:
         async with bounded.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LONGEST_FIELD_BYTES) as form:
@@ -72,6 +74,44 @@ async def uploaded(request: Request, limits: Limits) -> AsyncIterator[Upload]:
             yield Upload(file.file, printable(file.filename or "the file")[:_LONGEST_NAME], fields)
     except HTTPException as error:
         raise RequestError(f"The form cannot be read: {error.detail}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A recording that is all of a request.
+
+    Attributes:
+        file: the recording, open; it is closed behind the block.
+        sha256: of its bytes, in hexadecimal digits.
+    """
+
+    file: BinaryIO
+    sha256: str
+
+
+@asynccontextmanager
+async def received(request: Request, limits: Limits) -> AsyncIterator[Body]:
+    """Give the body of ``request`` to the block.
+
+    Raises:
+        UploadError: it is too large, empty, or stopped coming.
+    """
+    _check_announced(request, limits)
+    digest = sha256()
+    with SpooledTemporaryFile(_KEPT_IN_MEMORY_BYTES) as file:
+        async for block in Request(request.scope, _bounded(request.receive, limits)).stream():
+            digest.update(block)
+            await asyncio.to_thread(file.write, block)
+        if not file.tell():
+            raise UploadError(400, "the recording is empty: record or copy it again")
+        file.seek(0)
+        yield Body(cast("BinaryIO", file), digest.hexdigest())
+
+
+def _check_announced(request: Request, limits: Limits) -> None:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and len(announced) < 20:
+        _check_size(int(announced), limits)
 
 
 def _bounded(receive: Receive, limits: Limits) -> Receive:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
-from uuid import NAMESPACE_URL, uuid5
 
 from engine.alignment import WordTiming
 from engine.events import (
@@ -26,6 +25,14 @@ from engine.events import (
 )
 from ui.server.protocols.deepgram_audio import IncomingAudio
 from ui.server.protocols.deepgram_configure import configured
+from ui.server.protocols.deepgram_messages import (
+    confidence_of,
+    error_fields,
+    metadata_fields,
+    model_info,
+    model_uuid,
+    word_fields,
+)
 from ui.server.protocols.deepgram_query import read_query
 from ui.server.protocols.protocol import (
     BadOpeningError,
@@ -55,7 +62,6 @@ _CLOSE_CODES: Mapping[RefusalKind, tuple[int, str]] = {
     "internal": (1011, "NET-0000: "),
 }
 """The codes that Deepgram documents where it documents one, else RFC 6455's."""
-_JOINED_MARKS = '.,!?;:…"“”„«»()[]。，！？；：、'
 
 
 class Deepgram:
@@ -213,8 +219,7 @@ class Deepgram:
     def _results(
         self, start_s: float, end_s: float, text: str = "", words: Sequence[WordTiming] = (), *, is_final: bool = True
     ) -> dict[str, Any]:
-        confidence = sum(word.probability for word in words) / len(words) if words else 0.0
-        alternative = {"transcript": text, "confidence": round(confidence, 4), "words": [_word(word) for word in words]}
+        alternative = {"transcript": text, "confidence": confidence_of(words), "words": [*map(word_fields, words)]}
         return {
             "type": "Results",
             "channel_index": _CHANNEL,
@@ -228,43 +233,29 @@ class Deepgram:
         }
 
     def _identity(self) -> dict[str, Any]:
-        info = {"name": self._opening.model_name, "version": "max-whisper", "arch": "whisper"}
-        return {"request_id": self._opening.stream_id, "model_info": info, "model_uuid": self._model_uuid()}
-
-    def _model_uuid(self) -> str:
-        return str(uuid5(NAMESPACE_URL, f"max-whisper:{self._opening.model_name}"))
+        name = self._opening.model_name
+        return {
+            "request_id": self._opening.stream_id,
+            "model_info": model_info(name),
+            "model_uuid": model_uuid(name),
+        }
 
     def _metadata(self) -> dict[str, Any]:
-        info = self._identity()["model_info"]
-        return {
-            "type": "Metadata",
-            "transaction_key": "deprecated",
-            "request_id": self._opening.stream_id,
-            "sha256": self._audio.sha256,
-            "created": self._opening.opened_at,
-            "duration": round(self._audio.duration_s, 3),
-            "channels": self._audio.channels,
-            "models": [self._model_uuid()],
-            "model_info": {self._model_uuid(): info},
-        }
+        return {"type": "Metadata"} | metadata_fields(
+            self._opening.model_name,
+            request_id=self._opening.stream_id,
+            sha256=self._audio.sha256,
+            created=self._opening.opened_at,
+            duration_s=self._audio.duration_s,
+            channels=self._audio.channels,
+        )
 
 
 def bad_request(message: str, request_id: str) -> BadOpeningError:
     """Return the answer to a query that cannot be served: HTTP 400, and the reason where Deepgram has it."""
-    body = {"err_code": "Bad Request", "err_msg": message, "request_id": request_id}
+    body = error_fields("Bad Request", message, request_id)
     return BadOpeningError(json.dumps(body), headers={"dg-request-id": request_id, "dg-error": message})
 
 
 def _error(variant: str, description: str, **more: str) -> str:
     return json.dumps({"type": "Error", "variant": variant, "description": description, **more})
-
-
-def _word(word: WordTiming) -> dict[str, Any]:
-    text = word.text.strip()
-    return {
-        "word": text.strip(_JOINED_MARKS).lower() or text,
-        "start": round(word.start_s, 3),
-        "end": round(word.end_s, 3),
-        "confidence": round(word.probability, 4),
-        "punctuated_word": text,
-    }

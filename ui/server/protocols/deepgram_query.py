@@ -16,10 +16,11 @@ from ui.server.protocols.reading import checked_words, language_code, shown
 
 _ENCODINGS = {"linear16": "s16le", "linear32": "f32le", "mulaw": "mulaw", "alaw": "alaw"}
 _SWITCHES = {"true": True, "1": True, "false": False, "0": False}
-_NOT_HERE = (
+NOT_HERE = (
     "callback", "detect_entities", "diarize", "diarize_model", "multichannel", "profanity_filter", "redact", "replace",
     "search",
 )  # fmt: skip
+"""What would make the answer another one."""
 _LONGEST_PAUSE_MS = 10_000
 
 
@@ -50,18 +51,16 @@ def read_query(opening: Opening) -> Listening:
     Raises:
         ValueError: it makes no sense, or is not to be had here; which value, and what to do, is said for people.
     """
-    query = _Query(opening.query)
-    for name in _NOT_HERE:
-        if query.text(name, "false").lower() not in {"", "false", "0"}:
-            raise ValueError(f"{name} is not supported by this server; leave it out")
+    query = Query(opening.query)
+    query.refuse(NOT_HERE)
     shows_interim = query.switch("interim_results")
     defaults = opening.defaults
     gate, tells_ends = _endpointing(query, defaults.gate)
     decoding = replace(
         defaults.decoding,
-        language=_language(query, opening),
+        language=language_of(query, opening.languages, defaults.decoding.language),
         words=True,
-        hotwords=(*_hotwords(query), *defaults.decoding.hotwords),
+        hotwords=(*hotwords_of(query), *defaults.decoding.hotwords),
     )
     return Listening(
         format=_audio_format(query),
@@ -73,7 +72,7 @@ def read_query(opening: Opening) -> Listening:
     )
 
 
-class _Query:
+class Query:
     """The parameters of a request, each read as what it should be."""
 
     def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
@@ -100,8 +99,14 @@ class _Query:
             raise ValueError(f"{name} must be a whole number, got {shown(value)}")
         return int(value)
 
+    def refuse(self, names: Sequence[str]) -> None:
+        """Raise a ValueError where one of ``names`` is asked for: this server has none of them."""
+        for name in names:
+            if self.text(name, "false").lower() not in {"", "false", "0"}:
+                raise ValueError(f"{name} is not supported by this server; leave it out")
 
-def _audio_format(query: _Query) -> AudioFormat | None:
+
+def _audio_format(query: Query) -> AudioFormat | None:
     encoding = query.text("encoding")
     if not encoding:
         return None
@@ -114,15 +119,19 @@ def _audio_format(query: _Query) -> AudioFormat | None:
     return AudioFormat(_ENCODINGS[encoding], query.integer("sample_rate"), channels)  # type: ignore[arg-type]
 
 
-def _language(query: _Query, opening: Opening) -> str | None:
-    """What is spoken; with "multi" it is heard."""
+def language_of(query: Query, known: Sequence[str], usual: str | None) -> str | None:
+    """Return what is spoken, None where it is to be heard, as with "multi"; ``usual`` where nothing is said.
+
+    Raises:
+        ValueError: the model does not know it.
+    """
     tag = query.text("language")
     if not tag:
-        return opening.defaults.decoding.language
-    return None if tag == "multi" else language_code(tag, opening.languages)
+        return usual
+    return None if tag == "multi" else language_code(tag, known)
 
 
-def _endpointing(query: _Query, gate: GateOptions) -> tuple[GateOptions, bool]:
+def _endpointing(query: Query, gate: GateOptions) -> tuple[GateOptions, bool]:
     """The gate, and whether the client is told that the speaker stopped."""
     value = query.text("endpointing", "true").lower()
     if value in _SWITCHES and value not in {"0", "1"}:
@@ -134,7 +143,7 @@ def _endpointing(query: _Query, gate: GateOptions) -> tuple[GateOptions, bool]:
     return replace(gate, hangover_ms=max(pause_ms, gate.pause_ms)), True
 
 
-def _utterance_end_s(query: _Query, *, shows_interim: bool) -> float | None:
+def _utterance_end_s(query: Query, *, shows_interim: bool) -> float | None:
     if not query.text("utterance_end_ms") or query.text("utterance_end_ms").lower() == "false":
         return None
     silence_ms = query.integer("utterance_end_ms")
@@ -145,7 +154,12 @@ def _utterance_end_s(query: _Query, *, shows_interim: bool) -> float | None:
     return silence_ms / 1000
 
 
-def _hotwords(query: _Query) -> list[str]:
+def hotwords_of(query: Query) -> list[str]:
+    """Return what is likely to be said.
+
+    Raises:
+        ValueError: it is too much, or to be unlikely.
+    """
     return checked_words([*query.all("keyterm"), *_keywords(query.all("keywords"))])
 
 
