@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engine.events import AudioDropped, Event, Final
 from stream.audio import AudioChunk
 from stream.source import SourceError
+from ui.remote import client
 from ui.remote.client import Remote, RemoteError
 from ui.remote.messages import BadMessageError, read_message
 from ui.remote.recording import Gap, Recording
@@ -101,22 +102,34 @@ def test_what_is_recorded_while_the_server_is_away_is_sent_when_it_is_back() -> 
     assert SPOKEN == asyncio.run(asyncio.wait_for(talk(), 30))
 
 
-@pytest.mark.slow
-def test_a_server_that_stays_away_is_given_up_and_what_is_lost_is_said() -> None:
+@pytest.mark.parametrize(("more_s", "can_wait"), [(0, False), (60, True)], ids=["ended", "waits for room"])
+def test_a_server_that_stays_away_is_given_up_and_what_is_lost_is_said(
+    more_s: int, *, can_wait: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the source has ended, or can be read no further until the server takes something."""
+    monkeypatch.setattr(client, "_FIRST_WAIT_S", 0.05)
+    begun = [chunk.end_sample for chunk in CHUNKS][-1]
+    silence = [AudioChunk(np.zeros(16_000, np.int16), begun + 16_000 * n) for n in range(more_s)]
+
     async def talk() -> None:
         async with running_server() as running, wire() as between:
             between.target = running.address
 
             async def at(n: int) -> None:
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0)
                 if n == 5:
+                    while not await running.measured("audio_seconds_total"):
+                        pass
                     between.cut()
                     between.target = "nowhere"
 
-            await shown(StagedSource(at), Remote(url=between.url, give_up_s=0.2))
+            source = StagedSource(at, [*CHUNKS, *silence])
+            await shown(source, Remote(url=between.url, give_up_s=0.1), can_wait=can_wait)
 
-    with pytest.raises(RemoteError, match=r"the server did not come back: the last 5\.5 s are not transcribed"):
-        asyncio.run(asyncio.wait_for(talk(), 30))
+    with pytest.raises(
+        RemoteError, match=r"the server did not come back: what was said after 0\.0 s is not transcribed"
+    ):
+        asyncio.run(asyncio.wait_for(talk(), 10))
 
 
 def test_a_source_that_fails_is_told_behind_its_last_words() -> None:

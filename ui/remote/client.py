@@ -54,7 +54,7 @@ class Remote:
         token: shown to it; None where it wants none.
         asked: the fields of ``configure``.
         tls: trusts its certificate; None for what this machine trusts.
-        give_up_s: how long a server that is gone is tried again once the source has ended.
+        give_up_s: how long a server that is gone is tried again where no more can be recorded meanwhile.
     """
 
     url: str
@@ -100,9 +100,9 @@ class RemoteCaptions:
         if since is None:
             self._tell(f"{error}; recording goes on, and the server is tried again")
             return now
-        if self._recorder.has_ended and now - since > self._remote.give_up_s:
-            lost_s = seconds(self._recorder.recording.end_sample - self._place.settled_sample)
-            raise RemoteError(f"the server did not come back: the last {lost_s:.1f} s are not transcribed")
+        if (self._recorder.has_ended or self._recorder.is_waiting) and now - since > self._remote.give_up_s:
+            settled_s = seconds(self._place.settled_sample)
+            raise RemoteError(f"the server did not come back: what was said after {settled_s:.1f} s is not transcribed")
         return since
 
     async def _converse(self) -> AsyncGenerator[Event]:

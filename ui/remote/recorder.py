@@ -45,6 +45,11 @@ class Recorder:
         """Seconds on the wall clock since the first sample entered."""
         return 0.0 if self._began_at is None else asyncio.get_running_loop().time() - self._began_at
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the source is read no further until something is released."""
+        return self._can_wait and self.recording.end_sample - self.recording.start_sample > n_samples(_AHEAD_S)
+
     async def run(self) -> None:
         """Record until the source ends, fails or is stopped."""
         recording = asyncio.create_task(self._record())
@@ -86,6 +91,6 @@ class Recorder:
             self._began_at = asyncio.get_running_loop().time() - seconds(len(chunk.samples))
         self.recording.append(chunk)
         self._news.set()
-        while self._can_wait and self.recording.end_sample - self.recording.start_sample > n_samples(_AHEAD_S):
+        while self.is_waiting:
             self._room.clear()
             await self._room.wait()
