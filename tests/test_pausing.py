@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import termios
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,22 +35,48 @@ def test_a_paused_source_says_silence_in_its_own_time() -> None:
     assert [0, 100, 200, 300] == [chunk.start_sample for chunk in heard]
 
 
+async def pressed(typing: int, typed: Sequence[tuple[float, bytes]]) -> str:
+    """The keys that were heard, of "p" and the space bar, when that was typed at those seconds."""
+    heard: list[str] = []
+    now_s, was_read = 0.0, asyncio.Event()
+
+    def clock() -> float:
+        was_read.set()
+        return now_s
+
+    keyboard = Keyboard(clock)
+    with keyboard.listened({"p": lambda: heard.append("p"), " ": lambda: heard.append(" ")}):
+        for now_s, characters in typed:  # noqa: B007  # the clock shows it
+            was_read.clear()
+            os.write(typing, characters)
+            await was_read.wait()
+    keyboard.give_back()
+    return "".join(heard)
+
+
 def test_a_key_does_what_it_stands_for_and_the_keyboard_is_given_back(terminal: tuple[int, int]) -> None:
     typing, keys = terminal
     before = termios.tcgetattr(keys)
-    keyboard = Keyboard()
-    pressed: list[str] = []
 
-    async def press() -> list[str]:
-        is_done = asyncio.Event()
-        with keyboard.listened({"p": lambda: pressed.append("p"), " ": is_done.set}):
-            os.write(typing, b"xP\xff ")
-            await is_done.wait()
-            return pressed
-
-    assert ["p"] == asyncio.run(asyncio.wait_for(press(), 10))
-    keyboard.give_back()
+    typed = [(1.0, b"p"), (2.0, b"x"), (3.0, b"P"), (4.0, b"\xff"), (5.0, b" ")]
+    assert "pp " == asyncio.run(asyncio.wait_for(pressed(typing, typed), 10))
     assert before == termios.tcgetattr(keys)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param([(1.0, b"\x1bOP")], id="F1"),
+        pytest.param([(1.0, b"\x1b[1;2P")], id="Shift-F1"),
+        pytest.param([(1.0, b"\x1bp")], id="Alt-P"),
+        pytest.param([(1.0, b"\x1b"), (1.01, b"O"), (1.02, b"P")], id="F1 in pieces"),
+        pytest.param([(1.0, b"keep on")], id="pasted text"),
+        pytest.param([(1.0, b"a" * 64), (1.01, b"p")], id="its last character"),
+        pytest.param([(1.0, b"x"), (1.03, b"p")], id="so soon after another"),
+    ],
+)
+def test_what_is_no_key_of_its_own_does_nothing(typed: list[tuple[float, bytes]], terminal: tuple[int, int]) -> None:
+    assert "p" == asyncio.run(asyncio.wait_for(pressed(terminal[0], [*typed, (2.0, b"p")]), 10))
 
 
 def test_a_terminal_that_is_gone_ends_nothing(terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,14 @@ import contextlib
 import os
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 _LOCAL_FLAGS = 3
 """Where ``termios.tcgetattr`` keeps them."""
+
+_APART_S = 0.05
+"""What comes sooner after what came before belongs to it: fingers are slower."""
 
 Keys = Mapping[str, Callable[[], None]]
 """What is done when a key is pressed, by its letter."""
@@ -20,8 +24,10 @@ NO_KEYS: Keys = {}
 class Keyboard:
     """That of the terminal, where stdin is it; elsewhere nothing is done."""
 
-    def __init__(self) -> None:
-        """It will be given back as it is now."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """It will be given back as it is now; ``clock`` returns seconds."""
+        self._clock = clock
+        self._heard_at = -_APART_S
         self._descriptor = sys.stdin.fileno() if _is_ours() else None
         self._found = [] if self._descriptor is None else termios.tcgetattr(self._descriptor)
         self._off = termios.ECHO
@@ -49,8 +55,8 @@ class Keyboard:
                 pressed = b""
             if not pressed:
                 loop.remove_reader(descriptor)
-            for key in pressed.decode(errors="ignore"):
-                keys.get(key.lower(), _do_nothing)()
+            if self._is_alone(pressed):
+                keys.get(pressed.decode(errors="ignore").lower(), _do_nothing)()
 
         self._off = termios.ECHO | termios.ICANON
         self.take()
@@ -59,6 +65,11 @@ class Keyboard:
             yield
         finally:
             loop.remove_reader(descriptor)
+
+    def _is_alone(self, pressed: bytes) -> bool:
+        """Whether it is a key of its own: F1 comes as ESC O P, perhaps in pieces, and pasted text at once."""
+        before, self._heard_at = self._heard_at, self._clock()
+        return len(pressed) == 1 and self._heard_at - before >= _APART_S
 
     def _set(self, when: int, off: int) -> None:
         if self._descriptor is not None:
