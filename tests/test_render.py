@@ -42,6 +42,13 @@ def test_a_narrow_status_line_drops_what_matters_least(width: int, expected: str
     assert status_line(STATE, width).plain == expected
 
 
+def test_names_in_the_status_line_move_no_cursor() -> None:
+    assert (
+        "my [2J model on GPU [0m"
+        in status_line(TranscriptState("GPU\x1b[0m", "my\x1b[2J model", status=STATUS), 99).plain
+    )
+
+
 def test_a_recording_shows_its_progress() -> None:
     line = status_line(replace(STATE, duration_s=199.0), 100)
     assert "01:23 of 03:19 (42%)" in line.plain

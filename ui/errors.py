@@ -23,9 +23,12 @@ EXIT_READER_GONE = 141
 
 
 def complain(message: object) -> None:
-    """Say on stderr what went wrong; a closed stderr is no reason to fail."""
+    """Say on stderr what went wrong, whoever worded it; a closed stderr is no reason to fail."""
+    from ui.formats.text import printable  # brings NumPy, for which --help should not wait
+
+    lines = [printable(line) for line in f"max-whisper: {message}".split("\n")]
     try:
-        sys.stderr.write(f"max-whisper: {message}\n")
+        sys.stderr.write("\n".join(lines) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         return

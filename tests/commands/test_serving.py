@@ -170,38 +170,3 @@ def test_what_makes_no_sense_is_wrong_usage(flags: list[str], said: str, capfd: 
 
     assert ending.value.code == 2
     assert said in capfd.readouterr().err
-
-
-def test_a_server_that_is_not_there_is_told(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["connect", "127.0.0.1:9", "--file", str(SAMPLE)]) == 1
-    assert "ws://127.0.0.1:9/stream cannot be reached" in capfd.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("flags", "code", "said"),
-    [
-        (["--tls-ca", "/nowhere.pem"], 1, "--tls-ca /nowhere.pem cannot be used (No such file or directory)"),
-        (["--tls-ca", str(SAMPLE)], 1, "cannot be used"),
-        (["--paced", "--pipe"], 2, "--paced needs --file"),
-    ],
-)
-def test_what_connect_cannot_use_is_named(
-    flags: list[str], code: int, said: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    try:
-        ended = main(
-            ["connect", "https://127.0.0.1:9", *([] if "--pipe" in flags else ["--file", str(SAMPLE)]), *flags]
-        )
-    except SystemExit as error:
-        ended = error.code
-    err = capfd.readouterr().err
-    assert (code, True) == (ended, said in err), err
-    assert "fault of the program" not in err
-
-
-def test_a_proxy_that_makes_no_sense_is_named(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("https_proxy", "ftp://nowhere.example")
-    assert main(["connect", "https://captions.example", "--file", str(SAMPLE)]) == 1
-    assert "the proxy of this environment cannot be used" in capfd.readouterr().err

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidPro
 from engine.events import Discarded, Event, TimedEvent
 from stream.audio import seconds
 from stream.source import AudioSource
+from ui.formats.text import printable
 from ui.remote.messages import BadMessageError, Fields, read_message
 from ui.remote.place import Place
 from ui.remote.recorder import Recorder
@@ -181,7 +182,7 @@ class RemoteCaptions:
         return event
 
     def _explain(self, error: Fields) -> NoReturn:
-        code, message = error.get("code"), str(error.get("message"))
+        code, message = error.get("code"), printable(str(error.get("message")))
         if code == "gone":
             self._place.forget_session()
             raise _CutOffError("the server has forgotten this session", retry_s=0.01)

@@ -73,7 +73,7 @@ def status_line(state: TranscriptState, width: int) -> Text:
         "time": _time_field(status, state.duration_s),
         "delay": Text(f"{status.lag_s:.1f} s behind", style=_WARNING if status.lag_s > _LATE_S else _QUIET),
         "load": Text(f"RTF {status.real_time_factor:.2f}", style=_QUIET),
-        "model": Text(f"{state.model_name} on {state.device_name}", style=_QUIET),
+        "model": Text(printable(f"{state.model_name} on {state.device_name}"), style=_QUIET),
     }
     if state.can_pause and not state.is_paused:
         fields["keys"] = Text("p pauses", style=_QUIET)
