@@ -8,7 +8,6 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from engine.events import TimedEvent
 from stream.relayed import PausableSource
@@ -47,8 +46,8 @@ def _run(source: AudioSource, remote: Remote, arguments: argparse.Namespace, fil
         return remote_captions(files.recorded(source), remote, stop, complain, can_wait=can_wait)
 
     pausable = source if isinstance(source, PausableSource) else None
-    server, duration_s = urlsplit(remote.url).netloc, getattr(source, "duration_s", None)
-    state = TranscriptState(server, "max-whisper", duration_s, can_pause=pausable is not None)
+    duration_s = getattr(source, "duration_s", None)
+    state = TranscriptState(remote.host, "max-whisper", duration_s, can_pause=pausable is not None)
     with open_view(state, arguments) as view:
         return asyncio.run(show_events(begin, [view, *files.sinks], attended(view, pausable)))
 
@@ -70,9 +69,9 @@ def _source(arguments: argparse.Namespace) -> AudioSource:
 
 
 def _remote(arguments: argparse.Namespace) -> Remote:
-    tokens = read_tokens(arguments.token_file)
+    tokens = read_tokens(arguments.token_file) or [arguments.address.token]
     tls = None if arguments.tls_ca is None else _trusting(arguments.tls_ca)
-    return Remote(url=arguments.url, token=tokens[0] if tokens else None, asked=asked_text(arguments), tls=tls)
+    return Remote(url=arguments.address.url, token=tokens[0], asked=asked_text(arguments), tls=tls)
 
 
 def _trusting(authority: Path) -> ssl.SSLContext:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from ui.decoding_arguments import add_text
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server's own protocol is spoken, and the token that was written behind it."""
+
+    url: str
+    token: str | None = None
+
+
 def add_connecting(command: argparse.ArgumentParser) -> None:
     """Declare which server, what it hears, and what is asked of it."""
-    command.add_argument("url", type=_url, metavar="URL", help="of the server, as http://host:8000 or host:8000")
+    where = "of the server or its page, as http://host:8000, host:8000 or https://host/#token=TOKEN"
+    command.add_argument("address", type=_address, metavar="URL", help=where)
     source = command.add_argument_group("source (the microphone)").add_mutually_exclusive_group()
     source.add_argument("--device", metavar="NAME|N", help="part of a microphone's name, or its number in `devices`")
     source.add_argument("--file", type=Path, metavar="PATH", help="a recording, as fast as the server takes it")
@@ -28,13 +39,28 @@ def find_pointless(arguments: argparse.Namespace) -> str | None:
     """Return what of the arguments would do nothing, naming the flags; None where all do something."""
     if arguments.paced and arguments.file is None:
         return "--paced needs --file: microphones and pipes have their own pace"
+    if arguments.token_file is not None and arguments.address.token is not None:
+        return "--token-file and a token in the address contradict each other: give one of them"
     return None
 
 
-def _url(text: str) -> str:
-    """Return the address of the server's own protocol."""
-    parts = urlsplit(text if "://" in text else f"http://{text}")
-    if parts.scheme not in _SCHEMES or not parts.hostname:
-        raise argparse.ArgumentTypeError(f"must be an address as http://host:8000, got {text}")
-    path = parts.path if parts.path.strip("/") else "/stream"
-    return parts._replace(scheme=_SCHEMES[parts.scheme], path=path).geturl()
+def _address(text: str) -> Address:
+    """Read the address of a server, or of the page that it shows."""
+    place, _, fragment = text.partition("#")
+    parts = _parts(place)
+    if parts is None:
+        given = place.partition("?")[0]  # what is behind may be a token
+        raise argparse.ArgumentTypeError(f"must be an address as http://host:8000, got {given}")
+    # The page asks beside itself, so that it may stand behind a prefix.
+    path = parts.path if parts.path.strip("/") else "/"
+    path += "stream" if path.endswith("/") else ""
+    token, *_ = parse_qs(fragment).get("token", [None])
+    return Address(parts._replace(scheme=_SCHEMES[parts.scheme], path=path).geturl(), token)
+
+
+def _parts(place: str) -> SplitResult | None:
+    with suppress(ValueError):
+        parts = urlsplit(place if "://" in place else f"http://{place}")
+        if parts.scheme in _SCHEMES and parts.hostname and parts.port != 0:
+            return parts
+    return None

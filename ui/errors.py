@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import traceback
 from datetime import datetime
@@ -55,9 +56,14 @@ def report_crash(error: BaseException) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as log:
-            log.write(f"--- {datetime.now().astimezone().isoformat(timespec='seconds')}  {' '.join(sys.argv)}\n")
+            log.write(f"--- {datetime.now().astimezone().isoformat(timespec='seconds')}  {_command_line()}\n")
             log.writelines(traceback.format_exception(error))
     except OSError as reason:
         complain(f"this is a fault of the program: {error!r} (its log {path} cannot be written: {reason})")
         return
     complain(f"this is a fault of the program: {error!r}. The details are in {path}; please report them.")
+
+
+def _command_line() -> str:
+    """What was asked for; an address may hold a token, and the log is made to be shown."""
+    return re.sub(r"(token=)[^&#\s]+", r"\1…", " ".join(sys.argv))

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
@@ -63,6 +63,16 @@ class Remote:
     asked: Mapping[str, Any] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
     give_up_s: float = 15.0
+
+    @property
+    def host(self) -> str:
+        """Its name and port."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def place(self) -> str:
+        """The address as it may be shown: without password and query, which may hold a token."""
+        return urlsplit(self.url)._replace(netloc=self.host, query="").geturl()
 
 
 class RemoteCaptions:
@@ -140,9 +150,9 @@ class RemoteCaptions:
         except InvalidProxy as error:
             raise RemoteError(f"the proxy of this environment cannot be used ({error}): change or unset it") from error
         except InvalidURI as error:
-            raise RemoteError(f"{remote.url} is no address: give ws://HOST:PORT") from error
+            raise RemoteError(f"{remote.place} is no address: give ws://HOST:PORT") from error
         except (OSError, InvalidHandshake, TimeoutError) as error:
-            self._fail(f"{remote.url} cannot be reached ({error}): check the address, and that the server runs")
+            self._fail(f"{remote.place} cannot be reached ({error}): check the address, and that the server runs")
 
     def _explain_status(self, error: InvalidStatus) -> NoReturn:
         status = error.response.status_code
@@ -150,7 +160,7 @@ class RemoteCaptions:
             raise _CutOffError("the server is not ready yet") from error
         if status in {401, 429}:
             raise RemoteError("the server wants a token, another one, or some patience: give --token-file") from error
-        self._fail(f"{self._remote.url} answers {status}: check the address")
+        self._fail(f"{self._remote.place} answers {status}: check the address")
 
     def _fail(self, reason: str) -> NoReturn:
         """Give up where it never worked; else go on trying."""
