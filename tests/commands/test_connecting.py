@@ -13,6 +13,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from ui.cli import _parser, main
 from ui.connect_arguments import Address
+from ui.remote import client
 
 
 @contextlib.contextmanager
@@ -78,6 +79,31 @@ def test_the_token_of_the_address_is_shown_to_the_server_alone(capfd: pytest.Cap
     assert "/a/stream?token=secret" == request.path
     assert "Bearer secret" in request.headers.get_all("Authorization")
     assert capfd.readouterr().err == f"max-whisper: ws://{address}/a/stream answers 403: check the address\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            list,
+            "/stream says nothing: check the address, and that a max-whisper server is there",
+        ),
+        (lambda client: client.close(), "/stream broke the connection off"),
+        (lambda client: client.send('{"kind": "session"}'), "the server sent a 'session' that makes no sense"),
+    ],
+    ids=["silent", "closing", "mistaken"],
+)
+def test_a_server_that_says_no_hello_is_told(
+    answer: Callable[[ServerConnection], None],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(client, "_HELLO_S", 0.1)
+    with answering(answer) as address:
+        assert main(["connect", address, "--file", str(SAMPLE)]) == 1
+    err = capfd.readouterr().err
+    assert (1, True) == (len(err.splitlines()), said in err), err
 
 
 def test_a_server_that_is_not_there_is_told(capfd: pytest.CaptureFixture[str]) -> None:

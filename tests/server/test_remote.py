@@ -18,7 +18,8 @@ from stream.audio import AudioChunk
 from stream.source import SourceError
 from ui.remote import client
 from ui.remote.client import Remote, RemoteError
-from ui.remote.messages import BadMessageError, read_message
+from ui.remote.messages import BadMessageError, read_message, sensible
+from ui.remote.place import Place
 from ui.remote.recording import Gap, Recording
 from ui.server.limits import Limits
 
@@ -182,9 +183,37 @@ def test_why_a_server_cannot_be_used_is_said(remote: Remote, limits: Limits, sai
 
 
 def test_another_server_is_not_mistaken_for_one_of_ours() -> None:
-    for message in ("hello", "[]", b"\xff", '{"type":"x"}'):
+    for message in (
+        "hello",
+        "[]",
+        b"\xff",
+        '{"type":"x"}',
+        '{"kind":"status","now":NaN}',
+        '{"kind":"gap","end":1e999}',
+    ):
         with pytest.raises(BadMessageError, match="does not speak"):
             read_message(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"kind": "session", "resumed": false}',
+        '{"kind": "final", "utterance": 1}',
+        '{"kind": "discarded", "utterance": 1, "reason": "", "start": 0, "end": 1.7e308}',
+        '{"kind": "configured", "seq": "first"}',
+    ],
+)
+def test_a_message_that_makes_no_sense_is_no_fault_of_the_program(message: str) -> None:
+    place = Place()
+
+    with pytest.raises(BadMessageError, match="makes no sense"), sensible(fields := read_message(message)):
+        place.begin(fields) if fields["kind"] == "session" else place.note(fields, place.axis.event(fields))
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(2, 2), (0.5, 0.5), (1e9, 60.0), (-1, None), ("soon", None), (None, None)])
+def test_a_server_asks_for_no_patience_that_nobody_has(asked: object, kept: float | None) -> None:
+    assert kept == client._seconds_of(asked)
 
 
 @given(

@@ -18,16 +18,19 @@ from engine.events import Discarded, Event, TimedEvent
 from stream.audio import seconds
 from stream.source import AudioSource
 from ui.formats.text import printable
-from ui.remote.messages import BadMessageError, Fields, read_message
+from ui.remote.messages import BadMessageError, Fields, read_message, sensible
 from ui.remote.place import Place
 from ui.remote.recorder import Recorder
 from ui.remote.recording import Gap
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0
+_LONGEST_RETRY_S = 60.0
 _FATAL = {"bad_request", "unauthorized"}
 """Errors that another try would meet again."""
 _LOADING = 503
+_HELLO_S = 10.0
+"""How long a server that took the connection may say nothing at all."""
 _CLOSE_S = 1.0
 """How long a server may take to say goodbye; it is not waited for while it still sends."""
 _LARGEST = 2**24
@@ -84,7 +87,6 @@ class RemoteCaptions:
         self._recorder = recorder
         self._tell = tell
         self._place = Place()
-        self._was_reached = False
         self._was_served = False
         self._is_over = False
 
@@ -119,7 +121,6 @@ class RemoteCaptions:
     async def _converse(self) -> AsyncGenerator[Event]:
         """Yield the events of one connection; it ends with the stream, or raises ``_CutOffError``."""
         async with await self._connected() as socket:
-            self._was_reached = True
             try:
                 for lost in await self._begin(socket):
                     yield lost
@@ -136,7 +137,7 @@ class RemoteCaptions:
             except BadMessageError as error:
                 raise RemoteError(str(error)) from error
         if not self._is_over:
-            self._fail("the connection broke")
+            self._fail(f"{self._remote.place} broke the connection off")
 
     async def _connected(self) -> ClientConnection:
         remote, query = self._remote, urlencode(self._place.query)
@@ -164,30 +165,40 @@ class RemoteCaptions:
 
     def _fail(self, reason: str) -> NoReturn:
         """Give up where it never worked; else go on trying."""
-        if self._was_reached:
+        if self._was_served:
             raise _CutOffError(reason)
         raise RemoteError(reason)
 
     async def _begin(self, socket: ClientConnection) -> Sequence[Discarded]:
         """Begin a session, or go on with it; return what became of utterances whose session was lost."""
-        hello = read_message(await socket.recv())
+        hello = read_message(await self._hello(socket))
         if hello["kind"] == "error":
             self._explain(hello)
         elif hello["kind"] != "session":
             raise BadMessageError("the server does not speak max-whisper's protocol: check the address")
         if self._was_served:
             self._tell("connected again")
-        if self._remote.asked and not hello["resumed"]:
-            await socket.send(json.dumps({"kind": "configure", **self._remote.asked}))
-        self._was_served = True
-        return self._place.begin(hello)
+        with sensible(hello):
+            if self._remote.asked and not hello["resumed"]:
+                await socket.send(json.dumps({"kind": "configure", **self._remote.asked}))
+            self._was_served = True
+            return self._place.begin(hello)
+
+    async def _hello(self, socket: ClientConnection) -> str | bytes:
+        try:
+            async with asyncio.timeout(_HELLO_S):
+                return await socket.recv()
+        except TimeoutError:
+            place = self._remote.place
+            self._fail(f"{place} says nothing: check the address, and that a max-whisper server is there")
 
     def _received(self, fields: Fields) -> Event | None:
         if fields["kind"] == "error":
             self._explain(fields)
         self._is_over = fields["kind"] == "end"
-        event = self._place.axis.event(fields)
-        self._place.note(fields, event)
+        with sensible(fields):
+            event = self._place.axis.event(fields)
+            self._place.note(fields, event)
         self._recorder.release(self._place.settled_sample)
         return event
 
@@ -198,7 +209,7 @@ class RemoteCaptions:
             raise _CutOffError("the server has forgotten this session", retry_s=0.01)
         if code in _FATAL or not self._was_served:
             raise RemoteError(f"the server refuses: {message}")
-        raise _CutOffError(message, error.get("retry_after"))
+        raise _CutOffError(message, _seconds_of(error.get("retry_after")))
 
     async def _send(self, socket: ClientConnection) -> None:
         """Send what the server has not, and all that is recorded meanwhile; then say that it is all."""
@@ -216,6 +227,11 @@ class RemoteCaptions:
                     await socket.send('{"kind":"end"}')
                     return
                 await self._recorder.wait_beyond(sample)
+
+
+def _seconds_of(retry_after: object) -> float | None:
+    """What the server asks for, but no time for which nobody would wait."""
+    return min(retry_after, _LONGEST_RETRY_S) if isinstance(retry_after, int | float) and retry_after > 0 else None
 
 
 async def remote_captions(

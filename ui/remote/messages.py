@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +37,25 @@ def read_message(message: str | bytes) -> Fields:
         BadMessageError: it is none.
     """
     try:
-        fields = json.loads(message)
+        fields = json.loads(message, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise BadMessageError("the server does not speak max-whisper's protocol: check the address") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("kind"), str):
         raise BadMessageError("the server does not speak max-whisper's protocol: check the address")
     return fields
+
+
+@contextmanager
+def sensible(fields: Fields) -> Iterator[None]:
+    """Read a message in the block.
+
+    Raises:
+        BadMessageError: a field is missing, or of another type.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BadMessageError(f"the server sent a {fields['kind']!r} that makes no sense: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +74,10 @@ class Axis:
         """Return the event that a message tells of; None where it tells of none.
 
         Raises:
-            BadMessageError: a field is missing, or of another type.
+            KeyError, TypeError, ValueError, AttributeError, OverflowError: a field is missing, or of another type.
         """
         make = _MAKERS.get(fields["kind"])
-        if make is None:
-            return None
-        try:
-            return make(self, fields)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadMessageError(f"the server sent a {fields['kind']!r} that makes no sense: {error}") from error
+        return None if make is None else make(self, fields)
 
     def _span(self, fields: Fields) -> tuple[float, float]:
         return self._at(fields["start"]), self._at(fields["end"])
@@ -91,7 +100,7 @@ class Axis:
             str(fields["language"]),
             tuple(self._word(word) for word in fields.get("words", ())),
             tuple(self._segment(segment) for segment in fields["segments"]),
-            fields.get("language_probability"),
+            float(fields["language_probability"]) if "language_probability" in fields else None,
         )
 
     def _word(self, fields: Fields) -> WordTiming:
@@ -114,6 +123,14 @@ class Axis:
         level = -math.inf if fields["level_dbfs"] is None else float(fields["level_dbfs"])
         lag_s, real_time_factor = float(fields["lag"]), float(fields["real_time_factor"])
         return Status(self._at(fields["now"]), level, bool(fields["is_speech"]), lag_s, real_time_factor)
+
+
+def _finite(text: str) -> float:
+    """Read a number; what JSON lets be infinite, or none, is no time and no level."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
 
 
 _MAKERS: dict[str, Callable[[Axis, Fields], Event]] = {
