@@ -15,7 +15,7 @@ from engine.options import StreamingOptions
 from engine.pipeline import transcribe
 from engine.service import SpeechModel
 from stream.source import AudioSource
-from ui.errors import OutputError, complain
+from ui.errors import complain, written_stdout
 
 UNATTENDED: AbstractContextManager[None] = contextlib.nullcontext()
 """For sinks that nobody types at."""
@@ -90,12 +90,8 @@ class Stdout:
             BrokenPipeError: nobody reads any more.
             OutputError: stdout cannot be written.
         """
-        try:
+        with written_stdout():
             self._sink.show(timed)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OutputError(f"standard output cannot be written ({error.strerror}): send it elsewhere") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from ui.formats.text import printable
 from ui.imports import quiet_imports
 from ui.loading import load_with_progress
 from ui.paths import new_transcript_path
+from ui.stdout import StdoutConsole
 from ui.terminal.keyboard import NO_KEYS, Keys
 from ui.terminal.live import LiveView
 from ui.terminal.plain import PlainView
@@ -124,7 +125,7 @@ def demonstrate(arguments: argparse.Namespace) -> int:
             script.duration_s,
         )
     if code == EXIT_OK:
-        console = Console(stderr=arguments.events == "-")
+        console = Console(stderr=True) if arguments.events == "-" else StdoutConsole()
         is_paced = not arguments.no_pacing
         print_rows(console, report_rows(recorder.events, script, model.name, model.device_name, is_paced=is_paced))
     return files.exit_code(code)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from stream.microphone import InputDevice, list_devices
 from ui.formats.text import printable
+from ui.stdout import StdoutConsole
 
 
 def print_microphones() -> None:
@@ -17,7 +17,7 @@ def print_microphones() -> None:
         SourceError: PortAudio is not installed.
     """
     devices = list_devices()
-    console = Console()
+    console = StdoutConsole()
     if not devices:
         console.print(
             "No microphone was found: plug one in, and check that the system's sound settings show it.", soft_wrap=True

@@ -6,6 +6,8 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from ui.paths import crash_log_path
@@ -13,6 +15,22 @@ from ui.paths import crash_log_path
 
 class OutputError(Exception):
     """A file the user asked for cannot be written; the message is shown as it is."""
+
+
+@contextmanager
+def written_stdout() -> Iterator[None]:
+    """Say of a stdout that cannot be written in the block what to do; a reader that left is no such failure.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        OutputError: it cannot be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written ({error.strerror}): send it elsewhere") from error
 
 
 EXIT_OK = 0

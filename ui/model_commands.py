@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from engine.errors import CheckpointError
 from engine.local_models import (
@@ -24,7 +25,9 @@ from engine.local_models import (
 )
 from engine.model_names import resolve_model
 from ui.errors import EXIT_FAILED, EXIT_OK, complain
+from ui.formats.text import printable
 from ui.loading import in_megabytes, load_with_progress
+from ui.stdout import StdoutConsole
 
 
 def list_models(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # as every action
@@ -34,11 +37,16 @@ def list_models(arguments: argparse.Namespace) -> int:  # noqa: ARG001  # as eve
         table.add_column(heading, justify="right" if heading == "size" else "left", no_wrap=True)
     table.add_column("where", overflow="fold")
     for model in local_models():
-        table.add_row(model.name, in_megabytes(model.n_bytes), *_languages_and_compiled(model), str(model.folder))
+        _add_row(table, model, *_languages_and_compiled(model))
     for model in unfinished():
-        table.add_row(model.name, in_megabytes(model.n_bytes), "not whole", "no", str(model.folder))
-    Console().print(table)
+        _add_row(table, model, "not whole", "no")
+    StdoutConsole().print(table)
     return EXIT_OK
+
+
+def _add_row(table: Table, model: LocalModel, languages: str, compiled: str) -> None:
+    cells = (model.name, in_megabytes(model.n_bytes), languages, compiled, str(model.folder))
+    table.add_row(*(Text(printable(cell)) for cell in cells))
 
 
 def _languages_and_compiled(model: LocalModel) -> tuple[str, str]:
@@ -54,7 +62,7 @@ def pull_model(arguments: argparse.Namespace) -> int:
     """``models pull``: download it, unless it is here."""
     console = Console(stderr=True)
     folder = load_with_progress(lambda told: resolve_model(arguments.name, on_progress=told), console)
-    Console().print(f"{arguments.name} is in {folder}", soft_wrap=True, highlight=False, markup=False)
+    _say(f"{arguments.name} is in {folder}")
     return EXIT_OK
 
 
@@ -68,7 +76,7 @@ def verify_models(arguments: argparse.Namespace) -> int:
             complain(error)
             code = EXIT_FAILED
         else:
-            Console().print(f"{model.name} is sound", highlight=False, markup=False)
+            _say(f"{model.name} is sound")
     return code
 
 
@@ -76,12 +84,17 @@ def remove_model(arguments: argparse.Namespace) -> int:
     """``models remove``: on a terminal only after a yes."""
     model = removable_model(arguments.name)
     if model.on_hub is not None and not arguments.yes and sys.stdin is not None and sys.stdin.isatty():
-        answer = Console(stderr=True).input(f"Delete {model.name}, {in_megabytes(model.n_bytes)}? [y/N] ", markup=False)
+        question = printable(f"Delete {model.name}, {in_megabytes(model.n_bytes)}? [y/N] ")
+        answer = Console(stderr=True).input(question, markup=False)
         if answer.strip().lower() not in {"y", "yes"}:
             return EXIT_FAILED
     freed = in_megabytes(remove(model))
-    Console().print(f"{model.name} is removed: {freed} are free again", highlight=False, markup=False)
+    _say(f"{model.name} is removed: {freed} are free again")
     return EXIT_OK
+
+
+def _say(text: str) -> None:
+    StdoutConsole().print(Text(printable(text)), soft_wrap=True)
 
 
 ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {

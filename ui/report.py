@@ -43,7 +43,8 @@ def report_rows(
 def print_rows(console: Console, rows: Sequence[Row]) -> None:
     """Print ``rows`` as a table on a terminal, elsewhere as plain lines."""
     if not console.is_terminal:
-        console.file.writelines(f"{name}: {value} ({note})\n" for name, value, note in rows)
+        for name, value, note in rows:
+            console.print(Text(f"{name}: {value} ({note})"), soft_wrap=True)
         return
     table = Table(title="Measured in this run", title_justify="left", title_style="bold", box=None, show_header=False)
     table.add_column(style="dim", no_wrap=True)

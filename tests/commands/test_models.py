@@ -25,7 +25,8 @@ ID = "someone/some-whisper"
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    """A hub, and a cache whose name Rich would take for markup."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "[cache]"))
     monkeypatch.setenv("COLUMNS", "500")  # a path is folded where it does not fit
     with served(hub_of(write_hugging_face(small_checkpoint(51865), tmp_path / "small"))) as hub:
         point_to(hub.url, monkeypatch)

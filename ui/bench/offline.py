@@ -8,8 +8,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
 from ui.bench.machine import machine, n_cpus, our_version
 from ui.bench.measure import Figures, measure_cold_start, measure_parts, measure_recordings, measure_starts
 from ui.bench.peers.environment import PeerError
@@ -19,6 +17,7 @@ from ui.bench.tables import deletions, tables_of
 from ui.bench.worker import command_of
 from ui.errors import EXIT_FAILED, EXIT_OK, complain
 from ui.imports import quiet_imports
+from ui.stdout import StdoutConsole
 
 
 def bench_offline(arguments: argparse.Namespace) -> int:
@@ -74,7 +73,7 @@ def _notes(programs: list[Program], commands: dict[str, list[str]]) -> list[str]
 
 
 def _print(figures: Figures, model: str, n_runs: int) -> None:
-    console = Console() if sys.stdout.isatty() else Console(width=132)
+    console = StdoutConsole() if sys.stdout.isatty() else StdoutConsole(width=132)
     for table in tables_of(figures, model, n_runs):
         console.print(table)
         console.print()

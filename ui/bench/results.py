@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from ui.bench.machine import machine
 from ui.errors import OutputError
+from ui.stdout import StdoutConsole
 
 
 def try_writing(*paths: Path | None) -> None:
@@ -37,7 +37,7 @@ def told_failure(path: Path) -> Iterator[None]:
 
 def print_results(tables: Iterable[Table], notes: Iterable[str]) -> None:
     """Print tables, what a reader must know beside them, and the machine."""
-    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console = StdoutConsole() if sys.stdout.isatty() else StdoutConsole(width=200)
     for table in tables:
         console.print(table)
         console.print()
