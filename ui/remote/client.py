@@ -58,14 +58,15 @@ class Remote:
         token: shown to it; None where it wants none.
         asked: the fields of ``configure``.
         tls: trusts its certificate; None for what this machine trusts.
-        give_up_s: how long a server that is gone is tried again where no more can be recorded meanwhile.
+        give_up_s: how long a server that is gone is tried again where no more can be recorded meanwhile: a large model
+            may take so long to load.
     """
 
     url: str
     token: str | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
-    give_up_s: float = 15.0
+    give_up_s: float = 60.0
 
     @property
     def host(self) -> str:
