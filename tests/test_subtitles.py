@@ -90,4 +90,8 @@ def test_a_file_with_text_in_it_is_kept(tmp_path: Path) -> None:
         SubtitleWriter(path)
     assert path.read_text() == "yesterday\n"
     SubtitleWriter(path, overwrite=True).close()
-    assert path.read_text() == ""
+    assert path.read_text() == "yesterday\n"
+    writer = SubtitleWriter(path, overwrite=True)
+    writer.show(EVENTS[1])
+    writer.close()
+    assert path.read_text() == "WEBVTT\n\n"

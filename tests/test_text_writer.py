@@ -65,6 +65,22 @@ def test_overwriting_replaces_the_text(tmp_path: Path) -> None:
     assert path.read_text() == "today\n"
 
 
+def test_what_is_silent_has_an_empty_text(tmp_path: Path) -> None:
+    path = tmp_path / "talk.txt"
+    path.write_text("yesterday\n")
+    writer = TextWriter(path, overwrite=True)
+    writer.show(TimedEvent(0.0, Partial(1, "no", "", 1.0, 2.0)))
+    writer.close()
+    assert path.read_text() == ""
+
+
+def test_a_link_to_nothing_stays_one(tmp_path: Path) -> None:
+    target, link = tmp_path / "real.txt", tmp_path / "talk.txt"
+    link.symlink_to(target)
+    TextWriter(link).close()
+    assert (link.is_symlink(), target.exists()) == (True, False)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full: only Linux has a disk that is always full")
 def test_a_full_disk_is_told_once_and_closing_works() -> None:
     writer = TextWriter(Path("/dev/full"))

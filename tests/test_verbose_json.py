@@ -86,7 +86,7 @@ def test_each_language_is_written_as_it_is(tmp_path: Path) -> None:
 def test_is_whole_before_during_and_after(tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     writer = VerboseJsonWriter(path, task="transcribe")
-    assert path.read_text() == ""
+    assert [] == list(tmp_path.iterdir())
     writer.show(status(0.1))
     assert read(path)["text"] == ""
     for n in range(100):
@@ -139,11 +139,13 @@ def test_a_folder_that_cannot_be_written_is_found_at_once(tmp_path: Path) -> Non
         VerboseJsonWriter(tmp_path / "file" / "talk.json", task="transcribe")
 
 
-def test_where_nothing_was_heard_the_file_stays_empty(tmp_path: Path) -> None:
+def test_where_nothing_was_heard_nothing_changes(tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     VerboseJsonWriter(path, task="transcribe").close()
-    VerboseJsonWriter(path, task="transcribe").close()
-    assert path.read_text() == ""
+    assert [] == list(tmp_path.iterdir())
+    path.write_text("yesterday\n")
+    VerboseJsonWriter(path, task="transcribe", overwrite=True).close()
+    assert path.read_text() == "yesterday\n"
 
 
 def test_a_link_stays_one_and_its_file_as_private_as_it_was(tmp_path: Path) -> None:

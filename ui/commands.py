@@ -79,10 +79,10 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
         return EXIT_FAILED
     path = arguments.output or (None if arguments.no_save else new_transcript_path())
     with open_files(arguments, path) as files:
+        model = load_model(arguments)
+        pausable = PausableSource(ReturningMicrophone(Microphone(arguments.device), complain))
+        options = streaming_options(arguments, FOR_LIVE)
         try:
-            model = load_model(arguments)
-            pausable = PausableSource(ReturningMicrophone(Microphone(arguments.device), complain))
-            options = streaming_options(arguments, FOR_LIVE)
             code = _caption(files.recorded(pausable), model, options, files.sinks, arguments, pausable=pausable)
         finally:
             if path is not None:

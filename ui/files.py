@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ from stream.source import AudioSource
 from ui.captions import FileSink, Keeper, Sink, WriteGuard
 from ui.errors import EXIT_FAILED, EXIT_OK, OutputError, complain
 from ui.formats.event_lines import EventLineWriter
-from ui.formats.kept_file import make_room_for
+from ui.formats.kept_file import KeptFile
 from ui.formats.transcripts import transcript_writer
 from ui.formats.wav import WavWriter
 
@@ -79,8 +80,8 @@ def open_files(arguments: argparse.Namespace, default_path: Path | None = None) 
         files = OutputFiles(stack)
         if events is not None:
             with _named(events):
-                make_room_for(events, overwrite=arguments.overwrite)
-                out = events.open("w", encoding="utf-8")
+                file = KeptFile(events, overwrite=arguments.overwrite)
+            out = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8")
             files.add_sink(EventLineWriter(out), str(events))
         if path is not None:
             task = "translate" if "translate" in arguments else "transcribe"

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 from fakes_ui import SAMPLE, SAMPLE_LINES, CountingModel, Load, pcm, signalling
 
+from engine.errors import ModelLoadError
 from stream import microphone
 from stream.audio import AudioChunk
 from stream.file import FileSource
@@ -150,6 +151,19 @@ def test_where_nothing_was_said_no_empty_file_is_left(load: Load, tmp_path: Path
     load(CountingModel(words=0))
     main(["mic"])
     assert list((tmp_path / "saved").iterdir()) == []
+
+
+@pytest.mark.usefixtures("_sample_microphone")
+def test_where_nobody_listened_no_transcript_is_promised(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(arguments: object) -> None:
+        raise ModelLoadError("There is no GPU.")
+
+    monkeypatch.setattr(commands, "load_model", fail)
+    (tmp_path / "talk.txt").write_text("yesterday\n")
+    assert main(["mic", "--output", str(tmp_path / "talk.txt"), "--overwrite"]) == 1
+    assert capfd.readouterr().err == "max-whisper: There is no GPU.\n"
 
 
 @pytest.mark.usefixtures("_sample_microphone")

@@ -53,6 +53,7 @@ class SubtitleWriter:
         Raises:
             OSError: the disk is full, or gone.
         """
+        self._file.begin()
         if self._header:
             self._file.append(self._header)
             self._header = ""

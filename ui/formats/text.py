@@ -25,11 +25,12 @@ class TextWriter:
         self._file = KeptFile(path, overwrite=overwrite)
 
     def show(self, timed: TimedEvent) -> None:
-        """Write a final; every other event is none of this file's business.
+        """Write a final; every other event is none of this file's business, but the first begins it.
 
         Raises:
             OSError: the disk is full, or gone.
         """
+        self._file.begin()
         if isinstance(timed.event, Final):
             self._file.append(printable(timed.event.text) + "\n")
 

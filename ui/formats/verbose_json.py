@@ -95,8 +95,7 @@ class VerboseJsonWriter:
         self._n_written = 0
         self._is_begun = False
         if self._is_replaced:
-            # Nothing yet: where no model can be loaded, the next try finds no text that it would have to keep.
-            _replace(self._path, "")
+            _check_replaceable(self._path)
 
     def show(self, timed: TimedEvent) -> None:
         """Take a final, and from the status how much was heard; the first event begins the file.
@@ -129,9 +128,16 @@ class VerboseJsonWriter:
         self._n_written = self._transcript.n_segments
 
 
+def _check_replaceable(path: Path) -> None:
+    """See that a file can be made beside ``path``."""
+    part = _beside(path)
+    part.touch()
+    part.unlink()
+
+
 def _replace(path: Path, content: str) -> None:
     """Put ``content`` in the place of what ``path`` holds, which stays until all of the new is on the disk."""
-    part = path.with_name(f".{path.name}.part")
+    part = _beside(path)
     try:
         with part.open("w", encoding="utf-8", errors="replace") as file:
             if path.exists():
@@ -143,3 +149,7 @@ def _replace(path: Path, content: str) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import wave
 from os import strerror
 from pathlib import Path
 
 from stream.audio import SAMPLE_RATE, AudioChunk
-from ui.formats.kept_file import make_room_for
+from ui.formats.kept_file import KeptFile
 
 _SAMPLE_BYTES = 2
 _MOST_BYTES = 2**32 - 2**16
@@ -27,10 +28,8 @@ class WavWriter:
         """
         if path.is_fifo():
             raise OSError(errno.ESPIPE, "it is a pipe", str(path))
-        make_room_for(path, overwrite=overwrite)
-        self._file = path.open("wb")
-        self._wave = wave.open(self._file, "wb")  # noqa: SIM115  # for as long as this writes
-        self._wave.setparams((1, _SAMPLE_BYTES, SAMPLE_RATE, 0, "NONE", ""))
+        self._file = io.BufferedWriter(KeptFile(path, overwrite=overwrite))
+        self._wave: wave.Wave_write | None = None
         self._end_sample = 0
 
     def append(self, chunk: AudioChunk) -> None:
@@ -41,6 +40,8 @@ class WavWriter:
         """
         if _SAMPLE_BYTES * chunk.end_sample > _MOST_BYTES:
             raise OSError(errno.EFBIG, strerror(errno.EFBIG))
+        # Not before there is sound: closing it writes a header.
+        self._wave = self._wave or self._begun()
         for first in range(self._end_sample, chunk.start_sample, SAMPLE_RATE):
             self._wave.writeframesraw(bytes(_SAMPLE_BYTES * min(SAMPLE_RATE, chunk.start_sample - first)))
         self._wave.writeframes(chunk.samples.tobytes())
@@ -54,6 +55,12 @@ class WavWriter:
             OSError: what is still to be written cannot be.
         """
         try:
-            self._wave.close()
+            if self._wave is not None:
+                self._wave.close()
         finally:
             self._file.close()
+
+    def _begun(self) -> wave.Wave_write:
+        begun = wave.open(self._file, "wb")  # noqa: SIM115  # for as long as this writes
+        begun.setparams((1, _SAMPLE_BYTES, SAMPLE_RATE, 0, "NONE", ""))
+        return begun
