@@ -15,8 +15,8 @@ from fakes import ListSource
 from stream.audio import AudioChunk
 from stream.relayed import PausableSource
 from ui.captions import UNATTENDED
-from ui.commands import attended
 from ui.terminal.keyboard import Keyboard
+from ui.views import attended
 
 
 def test_a_paused_source_says_silence_in_its_own_time() -> None:
@@ -93,4 +93,4 @@ def test_a_terminal_that_is_gone_ends_nothing(terminal: tuple[int, int], monkeyp
 
 
 def test_without_a_live_view_there_are_no_keys() -> None:
-    assert UNATTENDED is attended(SimpleNamespace(show=lambda timed: None), PausableSource(ListSource([])))
+    assert UNATTENDED is attended([SimpleNamespace(show=lambda timed: None)], PausableSource(ListSource([])))

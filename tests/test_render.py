@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from engine.events import AudioDropped, Final, Partial, Status
-from ui.terminal.render import render, status_line, transcript_line, wrap
+from ui.terminal.render import progress_line, render, status_line, transcript_line, wrap
 from ui.terminal.state import TranscriptState
 
 STATUS = Status(now_s=83.4, level_dbfs=-23.0, is_speech=True, lag_s=0.4, real_time_factor=0.123)
@@ -52,6 +52,31 @@ def test_names_in_the_status_line_move_no_cursor() -> None:
 def test_a_recording_shows_its_progress() -> None:
     line = status_line(replace(STATE, duration_s=199.0), 100)
     assert "01:23 of 03:19 (42%)" in line.plain
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (80, "talk.mp3  01:23 of 1:00:10 (2%)  42× real time  01:24 left"),
+        (50, "talk.mp3  01:23 of 1:00:10 (2%)  01:24 left"),
+        (35, "01:23 of 1:00:10 (2%)  01:24 left"),
+        (25, "01:23 of 1:00:10 (2%)"),
+    ],
+)
+def test_what_has_its_text_is_done(width: int, expected: str) -> None:
+    recording = TranscriptState("CPU", "tiny.en", 3610.0, status=STATUS, name="talk.mp3")
+    assert progress_line(recording, 2.0, width).plain == expected
+
+
+def test_before_anything_is_heard_nobody_knows_how_long_it_takes() -> None:
+    assert progress_line(TranscriptState("CPU", "tiny.en", 10.0), 0.0, 80).plain == "00:00 of 00:10 (0%)"
+
+
+def test_slow_is_said_exactly() -> None:
+    assert (
+        "0.5× real time  3:08:10 left"
+        in progress_line(TranscriptState("CPU", "large-v3", 5728.0, status=STATUS), 166.0, 80).plain
+    )
 
 
 def test_digital_silence_has_an_empty_meter() -> None:

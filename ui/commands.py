@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.text import Text
 
 from engine.options import FOR_LIVE, FOR_RECORDINGS, StreamingOptions
 from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
-from ui.captions import UNATTENDED, Ending, Sink, Stdout, caption
+from ui.captions import Ending, Sink, caption
 from ui.decoding_arguments import streaming_options
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, complain
 from ui.files import OutputFiles, open_files, tell_where
-from ui.formats.event_lines import EventLineWriter
-from ui.formats.text import printable
 from ui.imports import quiet_imports
 from ui.loading import load_with_progress
 from ui.paths import new_transcript_path
 from ui.stdout import StdoutConsole
-from ui.terminal.keyboard import NO_KEYS, Keys
-from ui.terminal.live import LiveView
-from ui.terminal.plain import PlainView
 from ui.terminal.state import TranscriptState
+from ui.views import attended, open_views, print_heading
 
 if TYPE_CHECKING:
     from engine.model import WhisperModel
@@ -59,10 +53,12 @@ def _caption_each(sources: Sequence[FileSource], files: OutputFiles, arguments: 
     model = load_model(arguments)
     options = streaming_options(arguments, FOR_LIVE if arguments.paced else FOR_RECORDINGS)
     codes = []
-    for source in sources:
+    for n, source in enumerate(sources, start=1):
+        name = source.name
         if len(arguments.paths) > 1:
-            _print_heading(source.name, arguments)
-        codes.append(_caption(source, model, options, files.sinks, arguments, source.duration_s))
+            print_heading(name, arguments)
+            name = f"{n} of {len(sources)}: {name}"
+        codes.append(_caption(source, model, options, files.sinks, arguments, source.duration_s, name))
         if codes[-1] == EXIT_INTERRUPTED:
             return EXIT_INTERRUPTED
     return EXIT_FAILED if any(codes) else EXIT_OK
@@ -123,6 +119,7 @@ def demonstrate(arguments: argparse.Namespace) -> int:
             [*files.sinks, recorder],
             arguments,
             script.duration_s,
+            source.name,
         )
     if code == EXIT_OK:
         console = Console(stderr=True) if arguments.events == "-" else StdoutConsole()
@@ -183,14 +180,15 @@ def _caption(
     files: Sequence[Sink],
     arguments: argparse.Namespace,
     duration_s: float | None = None,
+    name: str = "",
     pausable: PausableSource | None = None,
 ) -> int:
     """Caption ``source`` and return an exit code; what was heard before a failure has been shown by then."""
-    state = TranscriptState(model.device_name, model.name, duration_s, can_pause=pausable is not None)
+    state = TranscriptState(model.device_name, model.name, duration_s, can_pause=pausable is not None, name=name)
 
     def run() -> Ending:
-        with open_view(state, arguments) as view:
-            return asyncio.run(caption(source, model, options, [view, *files], attended(view, pausable)))
+        with open_views(state, arguments) as views:
+            return asyncio.run(caption(source, model, options, [*views, *files], attended(views, pausable)))
 
     # Ctrl-C is how a microphone ends.
     return exit_code(run, is_ended_by_user=arguments.command == "mic")
@@ -208,42 +206,3 @@ def exit_code(run: Callable[[], Ending], *, is_ended_by_user: bool) -> int:
     if ending.was_stopped and not is_ended_by_user:
         return EXIT_INTERRUPTED
     return EXIT_FAILED if ending.has_lost else EXIT_OK
-
-
-def attended(view: Sink, source: PausableSource | None) -> AbstractContextManager[None]:
-    """Return what is to run while events are shown: where ``view`` is live, keys pause ``source``, and Ctrl-Z stops."""
-    return view.attended(_pause_keys(source, view)) if isinstance(view, LiveView) else UNATTENDED
-
-
-def _pause_keys(source: PausableSource | None, view: LiveView) -> Keys:
-    if source is None:
-        return NO_KEYS
-
-    def toggle() -> None:
-        source.is_paused = not source.is_paused
-        view.set_paused(source.is_paused)
-
-    return {"p": toggle, " ": toggle}
-
-
-@contextlib.contextmanager
-def open_view(state: TranscriptState, arguments: argparse.Namespace) -> Iterator[Sink]:
-    """Show events as the arguments want it."""
-    console = Console()
-    if arguments.events == "-":
-        yield Stdout(EventLineWriter(sys.stdout))
-    elif _is_live(console, arguments):
-        with LiveView(console, state) as view:
-            yield view
-    else:
-        yield Stdout(PlainView(sys.stdout, sys.stderr))
-
-
-def _is_live(console: Console, arguments: argparse.Namespace) -> bool:
-    return sys.stdout.isatty() and not console.is_dumb_terminal and not arguments.plain
-
-
-def _print_heading(name: str, arguments: argparse.Namespace) -> None:
-    console = Console()
-    if arguments.events != "-" and _is_live(console, arguments):
-        console.rule(Text(printable(name)), align="left", style="dim")

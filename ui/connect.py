@@ -13,7 +13,7 @@ from engine.events import TimedEvent
 from stream.relayed import PausableSource
 from stream.source import AudioSource, SourceError
 from ui.captions import Ending, show_events
-from ui.commands import attended, can_be_read, exit_code, open_view
+from ui.commands import can_be_read, exit_code
 from ui.decoding_arguments import asked_text
 from ui.errors import EXIT_FAILED, complain
 from ui.files import OutputFiles, open_files
@@ -21,6 +21,7 @@ from ui.imports import quiet_imports
 from ui.remote.client import Remote, RemoteError, remote_captions
 from ui.serve_arguments import read_tokens
 from ui.terminal.state import TranscriptState
+from ui.views import attended, open_views
 
 
 def connect_to_server(arguments: argparse.Namespace) -> int:
@@ -47,9 +48,10 @@ def _run(source: AudioSource, remote: Remote, arguments: argparse.Namespace, fil
 
     pausable = source if isinstance(source, PausableSource) else None
     duration_s = getattr(source, "duration_s", None)
-    state = TranscriptState(remote.host, "max-whisper", duration_s, can_pause=pausable is not None)
-    with open_view(state, arguments) as view:
-        return asyncio.run(show_events(begin, [view, *files.sinks], attended(view, pausable)))
+    can_pause = pausable is not None
+    state = TranscriptState(remote.host, "max-whisper", duration_s, can_pause=can_pause, name=source.name)
+    with open_views(state, arguments) as views:
+        return asyncio.run(show_events(begin, [*views, *files.sinks], attended(views, pausable)))
 
 
 def _source(arguments: argparse.Namespace) -> AudioSource:

@@ -121,17 +121,28 @@ class LiveView:
 
     def _new_live(self) -> Live:
         # No refresh thread: the events set the pace.  "crop" because render() never draws more than fits.
-        return Live(console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop")
+        # On stderr it has no say in what goes to stdout.
+        to_stdout = not self._console.stderr
+        return Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            vertical_overflow="crop",
+            redirect_stdout=to_stdout,
+        )
 
     def _draw(self) -> None:
         self._forget_pending()
         self._drawn_at = self._clock()
-        frame = render(self._state, self._console.width, self._console.height)
+        frame = self._frame()
         if frame != self._drawn:
             with self._console:
                 self._follow_resize()
                 self._live.update(frame, refresh=True)
             self._drawn = frame
+
+    def _frame(self) -> Text:
+        return render(self._state, self._console.width, self._console.height)
 
     def _forget_pending(self) -> None:
         if self._pending is not None:

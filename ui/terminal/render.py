@@ -70,7 +70,7 @@ def status_line(state: TranscriptState, width: int) -> Text:
         "speech": Text("‖ paused, p goes on", style=_WARNING) if state.is_paused else _speech_field(status),
         "meter": _meter_field(status),
         "level": _level_field(status),
-        "time": _time_field(status, state.duration_s),
+        "time": _time_field(status.now_s, state.duration_s),
         "delay": Text(f"{status.lag_s:.1f} s behind", style=_WARNING if status.lag_s > _LATE_S else _QUIET),
         "load": Text(f"RTF {status.real_time_factor:.2f}", style=_QUIET),
         "model": Text(printable(f"{state.model_name} on {state.device_name}"), style=_QUIET),
@@ -78,6 +78,21 @@ def status_line(state: TranscriptState, width: int) -> Text:
     if state.can_pause and not state.is_paused:
         fields["keys"] = Text("p pauses", style=_QUIET)
     for least in ("keys", "level", "model", "load", "meter", "delay", "time"):
+        if _cells_of(fields) > width:
+            fields.pop(least, None)
+    return _cut(Text("  ").join(fields.values()), width)
+
+
+def progress_line(state: TranscriptState, elapsed_s: float, width: int) -> Text:
+    """Draw how far a recording is: what of it has its text, how quickly that came, and how long the rest takes."""
+    done_s = state.status.now_s - state.status.lag_s if state.status else 0.0
+    fields = {"name": Text(printable(state.name), style=_QUIET)} if state.name else {}
+    fields["time"] = _time_field(done_s, state.duration_s)
+    if done_s > 0 and elapsed_s > 0 and state.duration_s:
+        speed = done_s / elapsed_s
+        fields["speed"] = Text(f"{speed:.{0 if speed >= 10 else 1}f}× real time", style=_QUIET)
+        fields["left"] = Text(f"{_clock(max(0.0, state.duration_s - done_s) / speed)} left")
+    for least in ("speed", "name", "left"):
         if _cells_of(fields) > width:
             fields.pop(least, None)
     return _cut(Text("  ").join(fields.values()), width)
@@ -138,11 +153,11 @@ def _level_field(status: Status) -> Text:
     return Text(level, style=_QUIET)
 
 
-def _time_field(status: Status, duration_s: float | None) -> Text:
+def _time_field(at_s: float, duration_s: float | None) -> Text:
     if not duration_s:
-        return Text(_clock(status.now_s), style=_QUIET)
-    share = min(1.0, status.now_s / duration_s)
-    return Text(f"{_clock(status.now_s)} of {_clock(duration_s)} ({share:.0%})", style=_QUIET)
+        return Text(_clock(at_s), style=_QUIET)
+    share = min(1.0, at_s / duration_s)
+    return Text(f"{_clock(at_s)} of {_clock(duration_s)} ({share:.0%})", style=_QUIET)
 
 
 def _cells_of(fields: dict[str, Text]) -> int:

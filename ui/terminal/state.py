@@ -30,6 +30,7 @@ class TranscriptState:
         duration_s: length of a recording, for progress; None for a live source.
         can_pause: whether there is a key for that.
         is_paused: whether nobody listens for now.
+        name: of a recording, for progress.
     """
 
     device_name: str
@@ -39,6 +40,7 @@ class TranscriptState:
     status: Status | None = None
     can_pause: bool = False
     is_paused: bool = False
+    name: str = ""
 
 
 Line = Final | AudioDropped | DecodeFailed

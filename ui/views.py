@@ -1,0 +1,85 @@
+"""What shows the events of a run while it lasts, as stdout, stderr and the arguments have it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from stat import S_ISFIFO, S_ISSOCK
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from ui.captions import UNATTENDED, Sink, Stdout
+from ui.formats.event_lines import EventLineWriter
+from ui.formats.text import printable
+from ui.terminal.keyboard import NO_KEYS, Keys
+from ui.terminal.live import LiveView
+from ui.terminal.plain import PlainView
+from ui.terminal.progress import ProgressView
+from ui.terminal.state import TranscriptState
+
+if TYPE_CHECKING:
+    from stream.relayed import PausableSource
+
+
+@contextlib.contextmanager
+def open_views(state: TranscriptState, arguments: argparse.Namespace) -> Iterator[list[Sink]]:
+    """Show events as the arguments want it; of a recording whose text goes into a file, on stderr how far it is."""
+    console = Console()
+    with contextlib.ExitStack() as stack:
+        views: list[Sink] = []
+        if arguments.events != "-" and _is_live(console, arguments):
+            views.append(stack.enter_context(LiveView(console, state)))
+        else:
+            if state.duration_s and _shows_progress(arguments):
+                views.append(stack.enter_context(ProgressView(Console(stderr=True), state)))
+            on_stdout = EventLineWriter(sys.stdout) if arguments.events == "-" else PlainView(sys.stdout, sys.stderr)
+            views.append(Stdout(on_stdout))
+        yield views
+
+
+def attended(views: Sequence[Sink], source: PausableSource | None) -> AbstractContextManager[None]:
+    """Return what is to run while events are shown: where a view is live, keys pause ``source``, and Ctrl-Z stops."""
+    live = next((view for view in views if isinstance(view, LiveView)), None)
+    return UNATTENDED if live is None else live.attended(_pause_keys(source, live))
+
+
+def print_heading(name: str, arguments: argparse.Namespace) -> None:
+    """Say on a terminal, where there is a live view, what is heard from here on."""
+    console = Console()
+    if arguments.events != "-" and _is_live(console, arguments):
+        console.rule(Text(printable(name)), align="left", style="dim")
+
+
+def _pause_keys(source: PausableSource | None, view: LiveView) -> Keys:
+    if source is None:
+        return NO_KEYS
+
+    def toggle() -> None:
+        source.is_paused = not source.is_paused
+        view.set_paused(source.is_paused)
+
+    return {"p": toggle, " ": toggle}
+
+
+def _is_live(console: Console, arguments: argparse.Namespace) -> bool:
+    return sys.stdout.isatty() and not console.is_dumb_terminal and not arguments.plain
+
+
+def _shows_progress(arguments: argparse.Namespace) -> bool:
+    """Whether stderr is a terminal in which nobody writes the text meanwhile, as stdout or its reader might."""
+    is_terminal = sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal
+    return is_terminal and not arguments.plain and not sys.stdout.isatty() and not _is_piped()
+
+
+def _is_piped() -> bool:
+    try:
+        mode = os.fstat(sys.stdout.fileno()).st_mode
+    except OSError:
+        return True
+    return S_ISFIFO(mode) or S_ISSOCK(mode)
