@@ -9,7 +9,7 @@ import pytest
 
 from engine.alignment import WordTiming
 from engine.events import Final, Partial, TimedEvent
-from ui.formats.subtitles import SubtitleWriter
+from ui.formats.transcripts import transcript_writer
 
 
 def final(text: str, start_s: float, end_s: float) -> TimedEvent:
@@ -21,7 +21,7 @@ def final(text: str, start_s: float, end_s: float) -> TimedEvent:
 
 
 def written(path: Path, *events: TimedEvent) -> str:
-    writer = SubtitleWriter(path)
+    writer = transcript_writer(path, task="transcribe")
     for event in events:
         writer.show(event)
     writer.close()
@@ -77,7 +77,7 @@ def test_a_final_without_text_is_no_cue(tmp_path: Path) -> None:
 
 def test_each_final_is_on_disk_before_the_next(tmp_path: Path) -> None:
     path = tmp_path / "talk.srt"
-    writer = SubtitleWriter(path)
+    writer = transcript_writer(path, task="transcribe")
     writer.show(EVENTS[0])
     assert path.read_text().startswith("1\n")
     writer.close()
@@ -87,11 +87,11 @@ def test_a_file_with_text_in_it_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "talk.vtt"
     path.write_text("yesterday\n")
     with pytest.raises(FileExistsError):
-        SubtitleWriter(path)
+        transcript_writer(path, task="transcribe")
     assert path.read_text() == "yesterday\n"
-    SubtitleWriter(path, overwrite=True).close()
+    transcript_writer(path, task="transcribe", overwrite=True).close()
     assert path.read_text() == "yesterday\n"
-    writer = SubtitleWriter(path, overwrite=True)
+    writer = transcript_writer(path, task="transcribe", overwrite=True)
     writer.show(EVENTS[1])
     writer.close()
     assert path.read_text() == "WEBVTT\n\n"

@@ -19,8 +19,7 @@ from engine.alignment import WordTiming
 from engine.events import Final, TimedEvent
 from engine.segments import Segment
 from ui.formats.event_lines import event_fields
-from ui.formats.subtitles import SubtitleWriter
-from ui.formats.text import TextWriter
+from ui.formats.transcripts import transcript_writer
 
 WEB = Path(__file__).resolve().parent.parent / "ui" / "web"
 VOCABULARY = (
@@ -88,9 +87,9 @@ def in_order(n: int, seed: int) -> list[Final]:
 def test_a_file_from_the_page_is_the_file_of_the_program(modules: Path, tmp_path: Path) -> None:
     events = [TimedEvent(0.0, final) for final in in_order(40, seed=7)]
     expected = {}
-    for suffix, writing in {".txt": TextWriter, ".srt": SubtitleWriter, ".vtt": SubtitleWriter}.items():
+    for suffix in (".txt", ".srt", ".vtt"):
         path = tmp_path / f"talk{suffix}"
-        with closing(writing(path)) as writer:
+        with closing(transcript_writer(path, task="transcribe")) as writer:
             for timed in events:
                 writer.show(timed)
         expected[suffix] = path.read_text(encoding="utf-8")

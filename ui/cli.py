@@ -32,7 +32,7 @@ from ui.errors import (
 from ui.flag_values import whole
 from ui.imports import quiet_imports
 from ui.models import add_models_command
-from ui.output_arguments import add_output, add_recording
+from ui.output_arguments import add_output, add_recording, find_clash
 from ui.serve_arguments import add_serving, find_unsafe
 from ui.settings import SettingsError, with_settings
 from ui.streaming_arguments import add_streaming
@@ -52,7 +52,7 @@ exit codes:
 Ctrl-C stops listening and finishes what was heard; a second one quits.
 """
 
-_TRANSCRIBES = {"file", "mic", "pipe", "demo", "serve"}
+_TRANSCRIBES = {"file", "mic", "pipe", "demo"}
 _Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 
@@ -87,14 +87,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     except SettingsError as error:
         parser.error(str(error))
     arguments = parser.parse_args(given)
-    problem = find_contradiction(arguments) if arguments.command in {*_TRANSCRIBES, "serve"} else None
-    if arguments.command == "serve":
-        problem = problem or find_unsafe(arguments)
-    if arguments.command == "connect":
-        problem = find_pointless(arguments)
-    if problem:
+    if problem := _find_problem(arguments):
         parser.error(problem)
     return arguments
+
+
+def _find_problem(arguments: argparse.Namespace) -> str | None:
+    checks = {"serve": (find_contradiction, find_unsafe), "connect": (find_pointless, find_clash)}
+    usual = (find_clash, find_contradiction) if arguments.command in _TRANSCRIBES else ()
+    return next(filter(None, (check(arguments) for check in checks.get(arguments.command, usual))), None)
 
 
 def run() -> NoReturn:

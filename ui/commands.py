@@ -17,9 +17,10 @@ from stream.source import AudioSource, SourceError
 from ui.captions import Ending, Sink, caption
 from ui.decoding_arguments import streaming_options
 from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, complain
-from ui.files import OutputFiles, open_files, tell_where
+from ui.files import OutputFiles, open_files
 from ui.imports import quiet_imports
 from ui.loading import load_with_progress
+from ui.output_arguments import outputs_of, takes_stdout
 from ui.paths import new_transcript_path
 from ui.stdout import StdoutConsole
 from ui.terminal.state import TranscriptState
@@ -73,16 +74,15 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
     # Where nothing can be recorded, that is told before the model is loaded.
     if not asyncio.run(can_be_read(Microphone(arguments.device))):
         return EXIT_FAILED
-    path = arguments.output or (None if arguments.no_save else new_transcript_path())
-    with open_files(arguments, path) as files:
+    is_elsewhere = arguments.no_save or any(output.path for output in outputs_of(arguments))
+    with open_files(arguments, None if is_elsewhere else new_transcript_path()) as files:
         model = load_model(arguments)
         pausable = PausableSource(ReturningMicrophone(Microphone(arguments.device), complain))
         options = streaming_options(arguments, FOR_LIVE)
         try:
             code = _caption(files.recorded(pausable), model, options, files.sinks, arguments, pausable=pausable)
         finally:
-            if path is not None:
-                tell_where(path)
+            files.tell_where()
     return files.exit_code(code)
 
 
@@ -122,7 +122,7 @@ def demonstrate(arguments: argparse.Namespace) -> int:
             source.name,
         )
     if code == EXIT_OK:
-        console = Console(stderr=True) if arguments.events == "-" else StdoutConsole()
+        console = Console(stderr=True) if takes_stdout(arguments) else StdoutConsole()
         is_paced = not arguments.no_pacing
         print_rows(console, report_rows(recorder.events, script, model.name, model.device_name, is_paced=is_paced))
     return files.exit_code(code)

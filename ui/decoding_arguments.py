@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ui.flag_values import count, listed, number
 from ui.imports import quiet_imports
+from ui.output_arguments import outputs_of
 from ui.streaming_arguments import by_flags, live_flags, with_streaming
 
 if TYPE_CHECKING:
@@ -83,10 +84,8 @@ def find_contradiction(arguments: argparse.Namespace) -> str | None:
     temperatures: tuple[float, ...] = given.get("temperatures", (0.0, 1.0) if _is_recording(arguments) else (0.0,))
     has_beams, languages = given.get("beam_size", 1) > 1, given.get("languages", ())
     is_foreign = bool(languages) and given.get("language", languages[0]) not in languages
-    output, n_paths = arguments.output, len(given.get("paths", ()))
     limits = next((f"--{name.replace('_', '-')}" for name in given if name.endswith("_limit")), "")
     is_one_try = len(temperatures) == 1 and arguments.command != "serve"
-    is_whole = output is not None and output.suffix.lower() in {".srt", ".vtt", ".json"}
     impossible = {
         "--beam-size needs a --temperature of 0: at any other, texts are drawn": has_beams and 0 not in temperatures,
         "--patience needs a --beam-size of at least 2": "patience" in given and not has_beams,
@@ -101,7 +100,6 @@ def find_contradiction(arguments: argparse.Namespace) -> str | None:
         and bool(limits),
         "--n-agreeing needs --stability agreement": "stability_n_agreeing" in given
         and given.get("stability_policy") != "agreement",
-        f"--output {output} takes one recording, not {n_paths}": n_paths > 1 and is_whole,
         "--no-previous-text needs --sequential: pieces between pauses stand alone anyway": "sequential" not in given
         and "condition_on_previous_text" in given,
     }
@@ -138,9 +136,14 @@ def streaming_options(arguments: argparse.Namespace, usual: StreamingOptions) ->
     return replace(live, decoding=replace(usual.decoding, **asked), **more)
 
 
+def task_of(arguments: argparse.Namespace) -> str:
+    """Return "transcribe" or "translate"."""
+    return "translate" if "translate" in arguments else "transcribe"
+
+
 def wants_cues(arguments: argparse.Namespace) -> bool:
     """Whether subtitles are written, whose cues are cut between words."""
-    return arguments.output is not None and arguments.output.suffix.lower() in {".srt", ".vtt"}
+    return any(output.has_cues for output in outputs_of(arguments))
 
 
 def _limit(least: float, most: float) -> Callable[[str], float | None]:

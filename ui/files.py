@@ -6,17 +6,19 @@ import argparse
 import contextlib
 import io
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 
 from stream.relayed import OverheardSource
 from stream.source import AudioSource
 from ui.captions import FileSink, Keeper, Sink, WriteGuard
+from ui.decoding_arguments import task_of
 from ui.errors import EXIT_FAILED, EXIT_OK, OutputError, complain
 from ui.formats.event_lines import EventLineWriter
 from ui.formats.kept_file import KeptFile
+from ui.formats.output import Output
 from ui.formats.transcripts import transcript_writer
 from ui.formats.wav import WavWriter
+from ui.output_arguments import outputs_of
 
 
 class OutputFiles:
@@ -30,6 +32,7 @@ class OutputFiles:
         self.sinks: list[Sink] = []
         self._stack = stack
         self._guards: list[WriteGuard] = []
+        self._transcripts: list[Path] = []
         self._sound: tuple[WavWriter, WriteGuard] | None = None
 
     def add_sink(self, sink: FileSink, name: str) -> None:
@@ -37,6 +40,18 @@ class OutputFiles:
         keeper = Keeper(sink, self._guard(name))
         self._stack.callback(keeper.close)
         self.sinks.append(keeper)
+
+    def add_transcript(self, output: Output, *, task: str, overwrite: bool) -> None:
+        """Open the file of ``output`` and let it take events until all are closed.
+
+        Raises:
+            OutputError: it cannot be written, or something would be lost by that.
+        """
+        assert output.path is not None
+        with _named(output.path):
+            writer = transcript_writer(output.path, task=task, form=output.form, overwrite=overwrite)
+        self.add_sink(writer, str(output.path))
+        self._transcripts.append(output.path)
 
     def add_sound(self, sound: WavWriter, name: str) -> None:
         """Let ``sound`` take what ``recorded`` sources say until all are closed."""
@@ -50,6 +65,14 @@ class OutputFiles:
             return source
         sound, guard = self._sound
         return OverheardSource(source, lambda chunk: guard.attempt(lambda: sound.append(chunk)))
+
+    def tell_where(self) -> None:
+        """Say where the transcript is; where nothing was said, leave no empty file behind."""
+        for path in self._transcripts:
+            if path.is_file() and path.stat().st_size == 0:
+                path.unlink()
+            elif path.exists():
+                complain(f"the transcript is in {path}")
 
     def exit_code(self, code: int) -> int:
         """Return ``code``, once all are closed; where it says that all went well and a file is not whole, another."""
@@ -73,9 +96,12 @@ def open_files(arguments: argparse.Namespace, default_path: Path | None = None) 
     """
     given = vars(arguments)
     events = None if arguments.events in {None, "-"} else Path(arguments.events)
-    path: Path | None = arguments.output or default_path
+    outputs = [output for output in outputs_of(arguments) if output.path is not None]
+    if default_path is not None:
+        outputs.append(Output(default_path, "txt"))
     sound: Path | None = given.get("record")
-    _check_apart([p for p in (events, path, sound) if p], [*given.get("paths", ()), *filter(None, [given.get("file")])])
+    paths = [path for path in (events, sound, *(output.path for output in outputs)) if path is not None]
+    _check_apart(paths, [*given.get("paths", ()), *filter(None, [given.get("file")])])
     with contextlib.ExitStack() as stack:
         files = OutputFiles(stack)
         if events is not None:
@@ -83,11 +109,8 @@ def open_files(arguments: argparse.Namespace, default_path: Path | None = None) 
                 file = KeptFile(events, overwrite=arguments.overwrite)
             out = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8")
             files.add_sink(EventLineWriter(out), str(events))
-        if path is not None:
-            task = "translate" if "translate" in arguments else "transcribe"
-            with _named(path):
-                writer = transcript_writer(path, task=task, overwrite=arguments.overwrite)
-            files.add_sink(writer, str(path))
+        for output in outputs:
+            files.add_transcript(output, task=task_of(arguments), overwrite=arguments.overwrite)
         if sound is not None:
             with _named(sound):
                 files.add_sound(WavWriter(sound, overwrite=arguments.overwrite), str(sound))
@@ -95,23 +118,21 @@ def open_files(arguments: argparse.Namespace, default_path: Path | None = None) 
 
 
 def _check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    for i, path in enumerate(outputs):
-        if any(_is_same(path, other) for other in chain(inputs, outputs[:i])):
+    taken = {_identity(path) for path in inputs} - {None}
+    for path in outputs:
+        identity = _identity(path)
+        if identity in taken:
             raise OutputError(f"{path} is named twice, and would be lost: give every output a file of its own")
+        if identity is not None:
+            taken.add(identity)
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    if one.exists() and other.exists():
-        return one.is_file() and one.samefile(other)
-    return one.resolve() == other.resolve()
-
-
-def tell_where(path: Path) -> None:
-    """Say where the transcript is; where nothing was said, leave no empty file behind."""
-    if path.is_file() and path.stat().st_size == 0:
-        path.unlink()
-    elif path.exists():
-        complain(f"the transcript is in {path}")
+def _identity(path: Path) -> object:
+    """Return what no other file has; None for what nothing is lost in, as a pipe."""
+    if path.is_file():
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None if path.exists() else path.resolve()
 
 
 @contextlib.contextmanager

@@ -1,21 +1,25 @@
-"""What the command line says about the files a run leaves behind."""
+"""What the command line says about the files a run leaves behind, and about stdout."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from ui.flag_values import wav_path
+from ui.flag_values import some_of, wav_path
+from ui.formats.output import FORMS, Output, form_of
 
 
 def add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Declare where a transcript and events are written; return the group."""
     output = command.add_argument_group("output")
-    form = "write the transcript there as it comes: text, or by its suffix .srt, .vtt (cut between words) or .json"
-    output.add_argument("--output", type=Path, metavar="FILE", help=form)
-    output.add_argument("--overwrite", action="store_true", help="replace what is in a file named here")
-    output.add_argument("--events", metavar="FILE", help="write each event as a JSON line (- for stdout)")
-    output.add_argument("--plain", action="store_true", help="plain lines even on a terminal")
+    where = "write the transcript there as it comes, - is stdout: text, or by its ending .srt, .vtt (cut between words)"
+    add = output.add_argument
+    add("--output", action="append", default=[], metavar="FILE", help=f"{where} or .json; may be given several times")
+    forms = "txt, srt, vtt or json, for an --output whose ending says none of them (txt)"
+    add("--format", dest="forms", type=some_of(FORMS), default=(), metavar="FORMAT", help=forms)
+    add("--overwrite", action="store_true", help="replace what is in a file named here")
+    add("--events", metavar="FILE", help="write each event as a JSON line (- for stdout)")
+    add("--plain", action="store_true", help="plain lines even on a terminal")
     return output
 
 
@@ -24,3 +28,36 @@ def add_recording(output: argparse._ArgumentGroup) -> None:
     output.add_argument(
         "--record", type=wav_path, metavar="FILE.wav", help="keep the sound there, as the model hears it"
     )
+
+
+def outputs_of(arguments: argparse.Namespace) -> list[Output]:
+    """Return where the transcript goes, as the arguments say; nothing for a command that writes none."""
+    given = vars(arguments)
+    usual = next(iter(given.get("forms", ())), "txt")
+    paths = [None if name == "-" else Path(name) for name in given.get("output", ())]
+    return [Output(path, form_of(path) or usual) for path in paths]
+
+
+def takes_stdout(arguments: argparse.Namespace) -> bool:
+    """Whether something the arguments name stands alone on stdout."""
+    return arguments.events == "-" or any(output.path is None for output in outputs_of(arguments))
+
+
+def find_clash(arguments: argparse.Namespace) -> str | None:
+    """Return what of these arguments cannot be done together, naming the flags; None where all can."""
+    outputs, forms = outputs_of(arguments), ",".join(arguments.forms)
+    n_on_stdout = sum(output.path is None for output in outputs)
+    n_recordings = len(vars(arguments).get("paths", ()))
+    whole = next((output for output in outputs if output.is_whole), None)
+    is_said = bool(outputs) and all(form_of(output.path) for output in outputs)
+    impossible = {
+        "--output - is given twice: standard output holds one text": n_on_stdout > 1,
+        "--output - and --events - would mix on standard output: give one of them a file": bool(n_on_stdout)
+        and arguments.events == "-",
+        f"--output {whole} in {whole and whole.form} takes one recording, not {n_recordings}": n_recordings > 1
+        and whole is not None,
+        f"--format {forms} needs an --output: - is standard output": bool(forms) and not outputs,
+        f"--format {forms} is one too many for --output: give each form a file": len(arguments.forms) > 1,
+        f"--format {forms} has nothing to say: the ending of each --output does": bool(forms) and is_said,
+    }
+    return next((problem for problem, is_so in impossible.items() if is_so), None)

@@ -25,7 +25,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 def add_serving(command: argparse.ArgumentParser) -> None:
     """Declare where and how the server listens, and what clients may use."""
-    command.set_defaults(output=None, paced=True)
+    command.set_defaults(paced=True)
     config = "TOML with these flags' names, as port = 8000; MAX_WHISPER_PORT=8000 does the same, a flag beats both"
     command.add_argument("--config", type=Path, metavar="FILE", help=config)
     command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (127.0.0.1)")

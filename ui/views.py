@@ -15,8 +15,11 @@ from rich.console import Console
 from rich.text import Text
 
 from ui.captions import UNATTENDED, Sink, Stdout
+from ui.decoding_arguments import task_of
 from ui.formats.event_lines import EventLineWriter
 from ui.formats.text import printable
+from ui.formats.transcripts import new_form
+from ui.output_arguments import outputs_of, takes_stdout
 from ui.terminal.keyboard import NO_KEYS, Keys
 from ui.terminal.live import LiveView
 from ui.terminal.plain import PlainView
@@ -33,13 +36,12 @@ def open_views(state: TranscriptState, arguments: argparse.Namespace) -> Iterato
     console = Console()
     with contextlib.ExitStack() as stack:
         views: list[Sink] = []
-        if arguments.events != "-" and _is_live(console, arguments):
+        if _is_live(console, arguments):
             views.append(stack.enter_context(LiveView(console, state)))
         else:
             if state.duration_s and _shows_progress(arguments):
                 views.append(stack.enter_context(ProgressView(Console(stderr=True), state)))
-            on_stdout = EventLineWriter(sys.stdout) if arguments.events == "-" else PlainView(sys.stdout, sys.stderr)
-            views.append(Stdout(on_stdout))
+            views.append(stack.enter_context(_on_stdout(arguments)))
         yield views
 
 
@@ -52,8 +54,22 @@ def attended(views: Sequence[Sink], source: PausableSource | None) -> AbstractCo
 def print_heading(name: str, arguments: argparse.Namespace) -> None:
     """Say on a terminal, where there is a live view, what is heard from here on."""
     console = Console()
-    if arguments.events != "-" and _is_live(console, arguments):
+    if _is_live(console, arguments):
         console.rule(Text(printable(name)), align="left", style="dim")
+
+
+@contextlib.contextmanager
+def _on_stdout(arguments: argparse.Namespace) -> Iterator[Sink]:
+    if arguments.events == "-":
+        yield Stdout(EventLineWriter(sys.stdout))
+        return
+    name = next((output.form for output in outputs_of(arguments) if output.path is None), "txt")
+    plain = PlainView(sys.stdout, sys.stderr, new_form(name, task=task_of(arguments)))
+    stdout = Stdout(plain)
+    try:
+        yield stdout
+    finally:
+        stdout.attempt(plain.end)
 
 
 def _pause_keys(source: PausableSource | None, view: LiveView) -> Keys:
@@ -68,7 +84,8 @@ def _pause_keys(source: PausableSource | None, view: LiveView) -> Keys:
 
 
 def _is_live(console: Console, arguments: argparse.Namespace) -> bool:
-    return sys.stdout.isatty() and not console.is_dumb_terminal and not arguments.plain
+    is_free = not arguments.plain and not takes_stdout(arguments)
+    return is_free and sys.stdout.isatty() and not console.is_dumb_terminal
 
 
 def _shows_progress(arguments: argparse.Namespace) -> bool:

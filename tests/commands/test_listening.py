@@ -140,6 +140,13 @@ def test_output_takes_the_place_of_the_saved_transcript(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_sample_microphone")
+def test_stdout_is_no_place_to_keep_it(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    main(["mic", "--output", "-", "--format", "srt"])
+    assert (tmp_path / "saved" / "now.txt").read_text() == SAMPLE_TEXT
+    assert capfd.readouterr().out.startswith("1\n00:00:0")
+
+
+@pytest.mark.usefixtures("_sample_microphone")
 def test_nothing_is_saved_when_it_is_not_wanted(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     main(["mic", "--no-save"])
     assert not (tmp_path / "saved").exists()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from pathlib import Path
 
-from engine.events import Final, TimedEvent
+from engine.events import Event, Final
 from ui.formats.cues import Cue, cues_of
-from ui.formats.kept_file import KeptFile
 
 
 class Subtitles:
@@ -23,6 +21,16 @@ class Subtitles:
         self._block: Callable[[Cue, int], str] = _vtt if is_vtt else _srt
         self._n_cues = 0
         self._end_s = 0.0
+        self._is_begun = False
+
+    def text_for(self, event: Event) -> str:
+        """Return the cues of a final; before the first event, whatever it is, stands the header."""
+        header, self._is_begun = "" if self._is_begun else self.header, True
+        return header + (self.blocks_of(event) if isinstance(event, Final) else "")
+
+    def ending(self) -> str:
+        """Return nothing."""
+        return ""
 
     def blocks_of(self, final: Final) -> str:
         """Return the cues of the next final, maybe none."""
@@ -31,38 +39,6 @@ class Subtitles:
         self._n_cues += len(cues)
         self._end_s = cues[-1].end_s if cues else self._end_s
         return "".join(blocks)
-
-
-class SubtitleWriter:
-    """Appends the cues of each final to a file; by its suffix SubRip or WebVTT."""
-
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        """Open ``path``, making its folder.
-
-        Raises:
-            FileExistsError: there is text in it already, and ``overwrite`` is off.
-            OSError: it cannot be written.
-        """
-        self._file = KeptFile(path, overwrite=overwrite)
-        self._subtitles = Subtitles(is_vtt=path.suffix.lower() == ".vtt")
-        self._header = self._subtitles.header
-
-    def show(self, timed: TimedEvent) -> None:
-        """Write a final; every other event is none of this file's business, but the first begins it.
-
-        Raises:
-            OSError: the disk is full, or gone.
-        """
-        self._file.begin()
-        if self._header:
-            self._file.append(self._header)
-            self._header = ""
-        if isinstance(timed.event, Final) and (blocks := self._subtitles.blocks_of(timed.event)):
-            self._file.append(blocks)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 def _srt(cue: Cue, number: int) -> str:

@@ -1,42 +1,25 @@
-"""A transcript as plain text, safe on disk line by line."""
+"""A transcript as plain text."""
 
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
 
-from engine.events import Final, TimedEvent
-from ui.formats.kept_file import KeptFile
+from engine.events import Event, Final
 
 _JOINERS = "\u200c\u200d"
 """Unseen, but some scripts are misspelt without them."""
 
 
-class TextWriter:
-    """Appends each final to a file as a line and sees that it reaches the disk, so that nothing said is lost."""
+class Lines:
+    """A transcript as plain text: each final is a line."""
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        """Open ``path``, making its folder.
+    def text_for(self, event: Event) -> str:
+        """Return the line of a final; every other event has none."""
+        return printable(event.text) + "\n" if isinstance(event, Final) else ""
 
-        Raises:
-            FileExistsError: there is text in it already, and ``overwrite`` is off.
-            OSError: it cannot be written.
-        """
-        self._file = KeptFile(path, overwrite=overwrite)
-
-    def show(self, timed: TimedEvent) -> None:
-        """Write a final; every other event is none of this file's business, but the first begins it.
-
-        Raises:
-            OSError: the disk is full, or gone.
-        """
-        self._file.begin()
-        if isinstance(timed.event, Final):
-            self._file.append(printable(timed.event.text) + "\n")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    def ending(self) -> str:
+        """Return nothing."""
+        return ""
 
 
 def printable(text: str) -> str:

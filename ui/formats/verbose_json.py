@@ -56,6 +56,15 @@ class VerboseTranscript:
         self.text += new
         return new
 
+    def text_for(self, event: Event) -> str:
+        """Take ``event``, and return nothing: one object is not written in parts."""
+        self.take(event)
+        return ""
+
+    def ending(self) -> str:
+        """Return all of it, as a line of JSON."""
+        return json.dumps(self.fields(), ensure_ascii=False) + "\n"
+
     def fields(self) -> dict[str, Any]:
         """Return ``task``, ``language``, ``duration``, ``text``, ``segments`` and, where there are some, ``words``.
 
@@ -120,7 +129,7 @@ class VerboseJsonWriter:
             self._write()
 
     def _write(self) -> None:
-        content = json.dumps(self._transcript.fields(), ensure_ascii=False) + "\n"
+        content = self._transcript.ending()
         if self._is_replaced:
             _replace(self._path, content)
         else:
