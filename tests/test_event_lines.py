@@ -155,9 +155,20 @@ def test_each_line_is_flushed() -> None:
     assert out.n_flushed == len(CASES)
 
 
+def test_of_several_recordings_each_line_names_its_own() -> None:
+    out = io.StringIO()
+    writer = EventLineWriter(out)
+    for writer.recording in ("", "a/talk.mp3", "b.wav"):
+        writer.show(TimedEvent(0.0, AudioDropped(1.0, 2.0)))
+
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [None, "a/talk.mp3", "b.wav"] == [line.pop("recording", None) for line in lines]
+    assert lines[0] == lines[1] == lines[2]
+
+
 def test_every_field_is_described() -> None:
     described = set(
         re.findall(r"^\| `(\w+)`", (Path(__file__).parents[1] / "docs/events.md").read_text(), re.MULTILINE)
     )
     kinds = {fields["kind"] for _, fields in CASES}
-    assert described == kinds | {"t"}.union(*(fields.keys() for _, fields in CASES))
+    assert described == kinds | {"t", "recording"}.union(*(fields.keys() for _, fields in CASES))

@@ -32,7 +32,7 @@ from ui.errors import (
 from ui.flag_values import whole
 from ui.imports import quiet_imports
 from ui.models import add_models_command
-from ui.output_arguments import add_output, add_recording, find_clash
+from ui.output_arguments import add_folder, add_output, add_recording, find_clash
 from ui.serve_arguments import add_serving, find_unsafe
 from ui.settings import SettingsError, with_settings
 from ui.streaming_arguments import add_streaming
@@ -43,6 +43,7 @@ examples:
   max-whisper mic                          live captions from the microphone
   max-whisper file talk.mp3 > talk.txt     the text of a recording
   max-whisper file --paced talk.mp3        the same, at the speed it was spoken
+  max-whisper file *.mp3 --output-dir texts --format txt,srt
   ffmpeg -i URL -f s16le -ac 1 -ar 16000 - | max-whisper pipe
 
 exit codes:
@@ -223,7 +224,7 @@ def _add_file(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add(commands, "file", "transcribe audio or video files")
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="any format FFmpeg reads")
     command.add_argument("--paced", action="store_true", help="play at the speed of a microphone, with partials")
-    add_output(command)
+    add_folder(add_output(command))
     add_sequential(command)
     _add_model(command)
 

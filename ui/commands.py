@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,7 +18,7 @@ from engine.progress import OnProgress
 from stream.source import AudioSource, SourceError
 from ui.captions import Ending, Sink, caption
 from ui.decoding_arguments import streaming_options
-from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, complain
+from ui.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, OutputError, complain
 from ui.files import OutputFiles, open_files
 from ui.imports import quiet_imports
 from ui.loading import load_with_progress
@@ -38,11 +40,11 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
         from stream.file import FileSource
     sources = [FileSource(path, paced=arguments.paced) for path in arguments.paths]
     # What comes through a named pipe comes once.
-    readable = [
-        source
+    readable = {
+        source: path
         for path, source in zip(arguments.paths, sources, strict=True)
         if path.is_fifo() or asyncio.run(can_be_read(source))
-    ]
+    }
     if not readable:
         return EXIT_FAILED
     with open_files(arguments) as files:
@@ -50,16 +52,25 @@ def transcribe_files(arguments: argparse.Namespace) -> int:
     return files.exit_code(EXIT_FAILED if code == EXIT_OK and len(readable) < len(sources) else code)
 
 
-def _caption_each(sources: Sequence[FileSource], files: OutputFiles, arguments: argparse.Namespace) -> int:
+def _caption_each(sources: Mapping[FileSource, Path], files: OutputFiles, arguments: argparse.Namespace) -> int:
+    """Caption ``sources``, each of which is the recording at a path, and return an exit code."""
     model = load_model(arguments)
     options = streaming_options(arguments, FOR_LIVE if arguments.paced else FOR_RECORDINGS)
     codes = []
-    for n, source in enumerate(sources, start=1):
-        name = source.name
+    for n, (source, path) in enumerate(sources.items(), start=1):
+        recording, name = "", source.name
         if len(arguments.paths) > 1:
             print_heading(name, arguments)
-            name = f"{n} of {len(sources)}: {name}"
-        codes.append(_caption(source, model, options, files.sinks, arguments, source.duration_s, name))
+            recording, name = str(path), f"{n} of {len(sources)}: {name}"
+        state = TranscriptState(model.device_name, model.name, source.duration_s, name=name)
+        with contextlib.ExitStack() as own:
+            try:
+                sinks = own.enter_context(files.hearing(path, arguments))
+            except OutputError as error:
+                complain(error)
+                codes.append(EXIT_FAILED)
+                continue
+            codes.append(_caption(source, model, options, sinks, arguments, state, recording=recording))
         if codes[-1] == EXIT_INTERRUPTED:
             return EXIT_INTERRUPTED
     return EXIT_FAILED if any(codes) else EXIT_OK
@@ -80,7 +91,8 @@ def transcribe_microphone(arguments: argparse.Namespace) -> int:
         pausable = PausableSource(ReturningMicrophone(Microphone(arguments.device), complain))
         options = streaming_options(arguments, FOR_LIVE)
         try:
-            code = _caption(files.recorded(pausable), model, options, files.sinks, arguments, pausable=pausable)
+            state = TranscriptState(model.device_name, model.name, can_pause=True)
+            code = _caption(files.recorded(pausable), model, options, files.sinks, arguments, state, pausable=pausable)
         finally:
             files.tell_where()
     return files.exit_code(code)
@@ -96,7 +108,8 @@ def transcribe_pipe(arguments: argparse.Namespace) -> int:
     source = PipeSource(stream, rate=arguments.rate, channels=arguments.channels)
     with open_files(arguments) as files:
         model, options = load_model(arguments), streaming_options(arguments, FOR_LIVE)
-        code = _caption(files.recorded(source), model, options, files.sinks, arguments)
+        state = TranscriptState(model.device_name, model.name)
+        code = _caption(files.recorded(source), model, options, files.sinks, arguments, state)
     return files.exit_code(code)
 
 
@@ -112,15 +125,9 @@ def demonstrate(arguments: argparse.Namespace) -> int:
     source = FileSource(sample_folder() / "sample.flac", paced=not arguments.no_pacing)
     with open_files(arguments) as files:
         model = load_model(arguments)
-        code = _caption(
-            source,
-            model,
-            streaming_options(arguments, FOR_LIVE),
-            [*files.sinks, recorder],
-            arguments,
-            script.duration_s,
-            source.name,
-        )
+        options, sinks = streaming_options(arguments, FOR_LIVE), [*files.sinks, recorder]
+        state = TranscriptState(model.device_name, model.name, script.duration_s, name=source.name)
+        code = _caption(source, model, options, sinks, arguments, state)
     if code == EXIT_OK:
         console = Console(stderr=True) if takes_stdout(arguments) else StdoutConsole()
         is_paced = not arguments.no_pacing
@@ -179,15 +186,15 @@ def _caption(
     options: StreamingOptions,
     files: Sequence[Sink],
     arguments: argparse.Namespace,
-    duration_s: float | None = None,
-    name: str = "",
+    state: TranscriptState,
+    *,
     pausable: PausableSource | None = None,
+    recording: str = "",
 ) -> int:
     """Caption ``source`` and return an exit code; what was heard before a failure has been shown by then."""
-    state = TranscriptState(model.device_name, model.name, duration_s, can_pause=pausable is not None, name=name)
 
     def run() -> Ending:
-        with open_views(state, arguments) as views:
+        with open_views(state, arguments, recording) as views:
             return asyncio.run(caption(source, model, options, [*views, *files], attended(views, pausable)))
 
     # Ctrl-C is how a microphone ends.

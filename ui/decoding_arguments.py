@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ui.flag_values import count, listed, number
 from ui.imports import quiet_imports
-from ui.output_arguments import outputs_of
+from ui.output_arguments import all_outputs
 from ui.streaming_arguments import by_flags, live_flags, with_streaming
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def task_of(arguments: argparse.Namespace) -> str:
 
 def wants_cues(arguments: argparse.Namespace) -> bool:
     """Whether subtitles are written, whose cues are cut between words."""
-    return any(output.has_cues for output in outputs_of(arguments))
+    return any(output.has_cues for output in all_outputs(arguments))
 
 
 def _limit(least: float, most: float) -> Callable[[str], float | None]:

@@ -18,7 +18,7 @@ from ui.formats.kept_file import KeptFile
 from ui.formats.output import Output
 from ui.formats.transcripts import transcript_writer
 from ui.formats.wav import WavWriter
-from ui.output_arguments import outputs_of
+from ui.output_arguments import all_outputs, outputs_of, own_outputs
 
 
 class OutputFiles:
@@ -28,18 +28,19 @@ class OutputFiles:
         sinks: those that take events.
     """
 
-    def __init__(self, stack: contextlib.ExitStack) -> None:
+    def __init__(self, stack: contextlib.ExitStack, guards: list[WriteGuard] | None = None) -> None:
+        """``stack`` closes them; ``guards`` are those of others, whose failures count as well."""
         self.sinks: list[Sink] = []
         self._stack = stack
-        self._guards: list[WriteGuard] = []
+        self._guards = [] if guards is None else guards
         self._transcripts: list[Path] = []
         self._sound: tuple[WavWriter, WriteGuard] | None = None
+        self._events: EventLineWriter | None = None
 
-    def add_sink(self, sink: FileSink, name: str) -> None:
-        """Let ``sink``, which writes the file ``name``, take events until all are closed."""
-        keeper = Keeper(sink, self._guard(name))
-        self._stack.callback(keeper.close)
-        self.sinks.append(keeper)
+    def add_events(self, events: EventLineWriter, name: str) -> None:
+        """Let ``events`` tell of all that is heard until all are closed."""
+        self._events = events
+        self._add_sink(events, name)
 
     def add_transcript(self, output: Output, *, task: str, overwrite: bool) -> None:
         """Open the file of ``output`` and let it take events until all are closed.
@@ -50,7 +51,7 @@ class OutputFiles:
         assert output.path is not None
         with _named(output.path):
             writer = transcript_writer(output.path, task=task, form=output.form, overwrite=overwrite)
-        self.add_sink(writer, str(output.path))
+        self._add_sink(writer, str(output.path))
         self._transcripts.append(output.path)
 
     def add_sound(self, sound: WavWriter, name: str) -> None:
@@ -66,6 +67,21 @@ class OutputFiles:
         sound, guard = self._sound
         return OverheardSource(source, lambda chunk: guard.attempt(lambda: sound.append(chunk)))
 
+    @contextlib.contextmanager
+    def hearing(self, recording: Path, arguments: argparse.Namespace) -> Iterator[list[Sink]]:
+        """Yield what takes the events of ``recording``: its own files, closed behind it, and those of the whole run.
+
+        Raises:
+            OutputError: one of its own cannot be written, or something would be lost by that.
+        """
+        if self._events is not None and len(arguments.paths) > 1:
+            self._events.recording = str(recording)
+        with contextlib.ExitStack() as stack:
+            own = OutputFiles(stack, self._guards)
+            for output in own_outputs(arguments, recording):
+                own.add_transcript(output, task=task_of(arguments), overwrite=arguments.overwrite)
+            yield [*self.sinks, *own.sinks]
+
     def tell_where(self) -> None:
         """Say where the transcript is; where nothing was said, leave no empty file behind."""
         for path in self._transcripts:
@@ -77,6 +93,12 @@ class OutputFiles:
     def exit_code(self, code: int) -> int:
         """Return ``code``, once all are closed; where it says that all went well and a file is not whole, another."""
         return EXIT_FAILED if code == EXIT_OK and any(guard.has_failed for guard in self._guards) else code
+
+    def _add_sink(self, sink: FileSink, name: str) -> None:
+        """Let ``sink``, which writes the file ``name``, take events until all are closed."""
+        keeper = Keeper(sink, self._guard(name))
+        self._stack.callback(keeper.close)
+        self.sinks.append(keeper)
 
     def _guard(self, name: str) -> WriteGuard:
         self._guards.append(WriteGuard(name))
@@ -100,20 +122,26 @@ def open_files(arguments: argparse.Namespace, default_path: Path | None = None) 
     if default_path is not None:
         outputs.append(Output(default_path, "txt"))
     sound: Path | None = given.get("record")
-    paths = [path for path in (events, sound, *(output.path for output in outputs)) if path is not None]
-    _check_apart(paths, [*given.get("paths", ()), *filter(None, [given.get("file")])])
+    recordings: list[Path] = given.get("paths", [])
+    transcripts = [default_path, *(output.path for output in all_outputs(arguments))]
+    named = [path for path in (events, sound, *transcripts) if path is not None]
+    _check_apart(named, [*recordings, *filter(None, [given.get("file")])])
     with contextlib.ExitStack() as stack:
         files = OutputFiles(stack)
         if events is not None:
             with _named(events):
                 file = KeptFile(events, overwrite=arguments.overwrite)
-            out = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8")
-            files.add_sink(EventLineWriter(out), str(events))
+            out = io.TextIOWrapper(io.BufferedWriter(file), encoding="utf-8", errors="replace")
+            files.add_events(EventLineWriter(out), str(events))
         for output in outputs:
             files.add_transcript(output, task=task_of(arguments), overwrite=arguments.overwrite)
         if sound is not None:
             with _named(sound):
                 files.add_sound(WavWriter(sound, overwrite=arguments.overwrite), str(sound))
+        # Those of each recording too: none is to be found unwritable after hours.
+        for recording in recordings:
+            with files.hearing(recording, arguments):
+                pass
         yield files
 
 

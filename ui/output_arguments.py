@@ -23,6 +23,12 @@ def add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return output
 
 
+def add_folder(output: argparse._ArgumentGroup) -> None:
+    """Declare where each of several recordings has its own files."""
+    each = "write a file there for each recording and --format, as talk.srt for talk.mp3; --format takes txt,srt then"
+    output.add_argument("--output-dir", type=Path, metavar="FOLDER", help=each)
+
+
 def add_recording(output: argparse._ArgumentGroup) -> None:
     """Declare where sound is written, for commands whose sound is nowhere else."""
     output.add_argument(
@@ -31,11 +37,26 @@ def add_recording(output: argparse._ArgumentGroup) -> None:
 
 
 def outputs_of(arguments: argparse.Namespace) -> list[Output]:
-    """Return where the transcript goes, as the arguments say; nothing for a command that writes none."""
+    """Return where the transcript of all that is heard goes; nothing for a command that writes none."""
     given = vars(arguments)
     usual = next(iter(given.get("forms", ())), "txt")
     paths = [None if name == "-" else Path(name) for name in given.get("output", ())]
     return [Output(path, form_of(path) or usual) for path in paths]
+
+
+def own_outputs(arguments: argparse.Namespace, recording: Path) -> list[Output]:
+    """Return where the transcript of one recording goes that others have no part in."""
+    folder: Path | None = vars(arguments).get("output_dir")
+    if folder is None:
+        return []
+    return [Output(folder / f"{recording.stem}.{form}", form) for form in dict.fromkeys(arguments.forms or ("txt",))]
+
+
+def all_outputs(arguments: argparse.Namespace) -> list[Output]:
+    """Return where anything of a transcript goes."""
+    recordings: list[Path] = vars(arguments).get("paths", [])
+    own = [output for recording in recordings for output in own_outputs(arguments, recording)]
+    return [*outputs_of(arguments), *own]
 
 
 def takes_stdout(arguments: argparse.Namespace) -> bool:
@@ -49,15 +70,29 @@ def find_clash(arguments: argparse.Namespace) -> str | None:
     n_on_stdout = sum(output.path is None for output in outputs)
     n_recordings = len(vars(arguments).get("paths", ()))
     whole = next((output for output in outputs if output.is_whole), None)
+    is_folder = vars(arguments).get("output_dir") is not None
     is_said = bool(outputs) and all(form_of(output.path) for output in outputs)
     impossible = {
         "--output - is given twice: standard output holds one text": n_on_stdout > 1,
         "--output - and --events - would mix on standard output: give one of them a file": bool(n_on_stdout)
         and arguments.events == "-",
-        f"--output {whole} in {whole and whole.form} takes one recording, not {n_recordings}": n_recordings > 1
-        and whole is not None,
-        f"--format {forms} needs an --output: - is standard output": bool(forms) and not outputs,
-        f"--format {forms} is one too many for --output: give each form a file": len(arguments.forms) > 1,
+        "--output and --output-dir do not go together: give one of them": is_folder and bool(outputs),
+        f"--output {whole} in {whole and whole.form} takes one recording, not {n_recordings}: "
+        "--output-dir has a file for each": n_recordings > 1 and whole is not None,
+        f"--format {forms} needs an --output: - is standard output": bool(forms) and not (outputs or is_folder),
+        f"--format {forms} is one too many for --output: give each form a file": len(arguments.forms) > 1
+        and not is_folder,
         f"--format {forms} has nothing to say: the ending of each --output does": bool(forms) and is_said,
     }
-    return next((problem for problem, is_so in impossible.items() if is_so), None)
+    problem = next((problem for problem, is_so in impossible.items() if is_so), None)
+    return problem or _find_one_name_for_two(arguments)
+
+
+def _find_one_name_for_two(arguments: argparse.Namespace) -> str | None:
+    named: dict[Path | None, Path] = {}
+    for recording in vars(arguments).get("paths", ()):
+        for output in own_outputs(arguments, recording):
+            other = named.setdefault(output.path, recording)
+            if other is not recording:
+                return f"{other} and {recording} would both be written to {output}: rename one, or run them apart"
+    return None

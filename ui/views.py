@@ -31,8 +31,14 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def open_views(state: TranscriptState, arguments: argparse.Namespace) -> Iterator[list[Sink]]:
-    """Show events as the arguments want it; of a recording whose text goes into a file, on stderr how far it is."""
+def open_views(state: TranscriptState, arguments: argparse.Namespace, recording: str = "") -> Iterator[list[Sink]]:
+    """Show events as the arguments want it; of a recording whose text goes into a file, on stderr how far it is.
+
+    Args:
+        state: before anything was heard.
+        arguments: of a command that transcribes.
+        recording: which one it is, in a run of several.
+    """
     console = Console()
     with contextlib.ExitStack() as stack:
         views: list[Sink] = []
@@ -41,7 +47,7 @@ def open_views(state: TranscriptState, arguments: argparse.Namespace) -> Iterato
         else:
             if state.duration_s and _shows_progress(arguments):
                 views.append(stack.enter_context(ProgressView(Console(stderr=True), state)))
-            views.append(stack.enter_context(_on_stdout(arguments)))
+            views.append(stack.enter_context(_on_stdout(arguments, recording)))
         yield views
 
 
@@ -59,9 +65,9 @@ def print_heading(name: str, arguments: argparse.Namespace) -> None:
 
 
 @contextlib.contextmanager
-def _on_stdout(arguments: argparse.Namespace) -> Iterator[Sink]:
+def _on_stdout(arguments: argparse.Namespace, recording: str) -> Iterator[Sink]:
     if arguments.events == "-":
-        yield Stdout(EventLineWriter(sys.stdout))
+        yield Stdout(EventLineWriter(sys.stdout, recording))
         return
     name = next((output.form for output in outputs_of(arguments) if output.path is None), "txt")
     plain = PlainView(sys.stdout, sys.stderr, new_form(name, task=task_of(arguments)))

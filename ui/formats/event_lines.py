@@ -24,10 +24,15 @@ from engine.segments import Segment
 
 
 class EventLineWriter:
-    """Writes each event as a line of JSON the moment it happens."""
+    """Writes each event as a line of JSON the moment it happens.
 
-    def __init__(self, out: TextIO) -> None:
+    Attributes:
+        recording: which one is heard, in a run of several; empty where there is one.
+    """
+
+    def __init__(self, out: TextIO, recording: str = "") -> None:
         self._out = out
+        self.recording = recording
 
     def show(self, timed: TimedEvent) -> None:
         """Write one event.
@@ -35,7 +40,8 @@ class EventLineWriter:
         Raises:
             OSError: the disk is full, or the reader has gone.
         """
-        self._out.write(json.dumps(event_fields(timed), ensure_ascii=False) + "\n")
+        which = {"recording": self.recording} if self.recording else {}
+        self._out.write(json.dumps(which | event_fields(timed), ensure_ascii=False) + "\n")
         self._out.flush()
 
     def close(self) -> None:
