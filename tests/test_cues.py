@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from engine.alignment import WordTiming
 from engine.events import Final
 from engine.segments import Segment
-from ui.formats.cues import LINE_COLUMNS, LONGEST_S, SHORTEST_S, Cue, cues_of
+from ui.formats.cues import LONGEST_S, SHORTEST_S, Cue, cues_of
+from ui.formats.output import USUAL, Shape
 from ui.formats.text import printable
 
 
@@ -46,19 +47,26 @@ words = st.lists(
     max_size=25,
 )
 
+shapes = st.builds(Shape, st.integers(10, 100), st.integers(1, 3))
+
 
 @settings(max_examples=40)
 @example(
-    words=[("?" * 31 + "日日日日日", 0.0, 1.0, False), ("\u0301abc", 0.0, 1.0, False)], start_s=0.0, not_before_s=0.0
+    words=[("?" * 31 + "日日日日日", 0.0, 1.0, False), ("\u0301abc", 0.0, 1.0, False)],
+    start_s=0.0,
+    not_before_s=0.0,
+    shape=USUAL,
 )
-@given(words=words, start_s=st.floats(0, 100), not_before_s=st.floats(0, 110))
-def test_whatever_is_said(words: list[tuple[str, float, float, bool]], start_s: float, not_before_s: float) -> None:
+@given(words=words, start_s=st.floats(0, 100), not_before_s=st.floats(0, 110), shape=shapes)
+def test_whatever_is_said(
+    words: list[tuple[str, float, float, bool]], start_s: float, not_before_s: float, shape: Shape
+) -> None:
     at_s, said = start_s, []
     for text, pause_s, word_s, has_space in words:
         said.append((" " * has_space + text, at_s + pause_s, at_s + pause_s + word_s))
         at_s = said[-1][2]
 
-    cues = cues_of(final_of(said), not_before_s)
+    cues = cues_of(final_of(said), not_before_s, shape)
 
     letters = "".join(text for text, _, _ in said).replace("\x1b", "")
     assert "".join(letters.split()) == "".join("".join(line for line in cue.lines).replace(" ", "") for cue in cues)
@@ -73,8 +81,8 @@ def test_whatever_is_said(words: list[tuple[str, float, float, bool]], start_s: 
         else:
             whole.append(text)
     widest = max(cell_len(printable(text)) for text in whole)
-    assert all(cell_len(line) <= max(LINE_COLUMNS, widest + 1) for cue in cues for line in cue.lines)
-    assert all(1 <= len(cue.lines) <= 2 for cue in cues)
+    assert all(cell_len(line) <= max(shape.columns, widest + 1) for cue in cues for line in cue.lines)
+    assert all(1 <= len(cue.lines) <= shape.n_lines for cue in cues)
 
 
 def test_a_short_final_is_one_line() -> None:
@@ -102,6 +110,21 @@ def test_cuts_where_the_speech_is(text: str, pauses: dict[str, float], first: st
 
     assert first == " ".join(cues[0].lines)
     assert all(cue.end_s - cue.start_s <= LONGEST_S for cue in cues)
+
+
+@pytest.mark.parametrize(
+    ("columns", "n_lines", "first"),
+    [
+        (42, 1, "One day the three of us went down to the"),
+        (20, 2, "One day the three of | us went down to the"),
+        (20, 3, "One day the three | of us went down to | the river again,"),
+        (100, 3, "One day the three of us went down to the river again, and nobody spoke on the way."),
+    ],
+)
+def test_other_shapes(columns: int, n_lines: int, first: str) -> None:
+    said = spoken("One day the three of us went down to the river again, and nobody spoke on the way.")
+    cues = cues_of(said, 0.0, Shape(columns, n_lines))
+    assert first == texts(cues)[0]
 
 
 def test_no_cue_is_longer_than_it_may_be() -> None:
@@ -154,14 +177,14 @@ def test_what_is_one_word_to_a_reader_stays_together(joined: str) -> None:
 def test_words_without_end_are_cut_by_their_width() -> None:
     said = final_of([(" ha", 0.0, 0.1), *[("-ha", 0.1 * i, 0.1 * i + 0.1) for i in range(1, 99)]])
 
-    assert all(cell_len(line) <= LINE_COLUMNS for cue in cues_of(said) for line in cue.lines)
+    assert all(cell_len(line) <= USUAL.columns for cue in cues_of(said) for line in cue.lines)
 
 
 def test_without_word_times_a_script_without_spaces_is_cut_by_its_width() -> None:
     cues = cues_of(Final(1, "日本語の字幕は幅で切る。" * 11, 10.0, 30.0))
 
     assert "日本語の字幕は幅で切る。" * 11 == "".join(line for cue in cues for line in cue.lines)
-    assert all(cell_len(line) <= LINE_COLUMNS for cue in cues for line in cue.lines)
+    assert all(cell_len(line) <= USUAL.columns for cue in cues for line in cue.lines)
     assert (10.0, 30.0) == (cues[0].start_s, pytest.approx(cues[-1].end_s))
 
 

@@ -50,7 +50,9 @@ class OutputFiles:
         """
         assert output.path is not None
         with _named(output.path):
-            writer = transcript_writer(output.path, task=task, form=output.form, overwrite=overwrite)
+            writer = transcript_writer(
+                output.path, task=task, form=output.form, shape=output.shape, overwrite=overwrite
+            )
         self._add_sink(writer, str(output.path))
         self._transcripts.append(output.path)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from ui.flag_values import some_of, wav_path
-from ui.formats.output import FORMS, Output, form_of
+from ui.flag_values import some_of, wav_path, whole
+from ui.formats.output import FORMS, USUAL, Output, Shape, form_of
 
 
 def add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -17,6 +18,8 @@ def add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     add("--output", action="append", default=[], metavar="FILE", help=f"{where} or .json; may be given several times")
     forms = "txt, srt, vtt or json, for an --output whose ending says none of them (txt)"
     add("--format", dest="forms", type=some_of(FORMS), default=(), metavar="FORMAT", help=forms)
+    add("--max-line-width", type=whole(10, 200), metavar="N", help="columns of a line of subtitles, at most (42)")
+    add("--max-lines", type=whole(1, 3), metavar="N", help="lines of subtitles shown at once, at most (2)")
     add("--overwrite", action="store_true", help="replace what is in a file named here")
     add("--events", metavar="FILE", help="write each event as a JSON line (- for stdout)")
     add("--plain", action="store_true", help="plain lines even on a terminal")
@@ -41,7 +44,7 @@ def outputs_of(arguments: argparse.Namespace) -> list[Output]:
     given = vars(arguments)
     usual = next(iter(given.get("forms", ())), "txt")
     paths = [None if name == "-" else Path(name) for name in given.get("output", ())]
-    return [Output(path, form_of(path) or usual) for path in paths]
+    return [Output(path, form_of(path) or usual, _shape(given)) for path in paths]
 
 
 def own_outputs(arguments: argparse.Namespace, recording: Path) -> list[Output]:
@@ -49,7 +52,8 @@ def own_outputs(arguments: argparse.Namespace, recording: Path) -> list[Output]:
     folder: Path | None = vars(arguments).get("output_dir")
     if folder is None:
         return []
-    return [Output(folder / f"{recording.stem}.{form}", form) for form in dict.fromkeys(arguments.forms or ("txt",))]
+    forms, shape = dict.fromkeys(arguments.forms or ("txt",)), _shape(vars(arguments))
+    return [Output(folder / f"{recording.stem}.{form}", form, shape) for form in forms]
 
 
 def all_outputs(arguments: argparse.Namespace) -> list[Output]:
@@ -84,8 +88,16 @@ def find_clash(arguments: argparse.Namespace) -> str | None:
         and not is_folder,
         f"--format {forms} has nothing to say: the ending of each --output does": bool(forms) and is_said,
     }
+    if not any(output.has_cues for output in all_outputs(arguments)):
+        needs = "needs subtitles: an --output or --format of srt or vtt"
+        impossible[f"--max-line-width {needs}"] = arguments.max_line_width is not None
+        impossible[f"--max-lines {needs}"] = arguments.max_lines is not None
     problem = next((problem for problem, is_so in impossible.items() if is_so), None)
     return problem or _find_one_name_for_two(arguments)
+
+
+def _shape(given: dict[str, Any]) -> Shape:
+    return Shape(given.get("max_line_width") or USUAL.columns, given.get("max_lines") or USUAL.n_lines)
 
 
 def _find_one_name_for_two(arguments: argparse.Namespace) -> str | None:

@@ -17,6 +17,7 @@ from rich.text import Text
 from ui.captions import UNATTENDED, Sink, Stdout
 from ui.decoding_arguments import task_of
 from ui.formats.event_lines import EventLineWriter
+from ui.formats.output import Output
 from ui.formats.text import printable
 from ui.formats.transcripts import new_form
 from ui.output_arguments import outputs_of, takes_stdout
@@ -69,8 +70,9 @@ def _on_stdout(arguments: argparse.Namespace, recording: str) -> Iterator[Sink]:
     if arguments.events == "-":
         yield Stdout(EventLineWriter(sys.stdout, recording))
         return
-    name = next((output.form for output in outputs_of(arguments) if output.path is None), "txt")
-    plain = PlainView(sys.stdout, sys.stderr, new_form(name, task=task_of(arguments)))
+    wanted = next((output for output in outputs_of(arguments) if output.path is None), Output(None, "txt"))
+    form = new_form(wanted.form, task=task_of(arguments), shape=wanted.shape)
+    plain = PlainView(sys.stdout, sys.stderr, form)
     stdout = Stdout(plain)
     try:
         yield stdout

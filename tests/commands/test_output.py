@@ -10,9 +10,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fakes_ui import SAMPLE
+from fakes_ui import SAMPLE, CountingModel, Load
 
 from engine.errors import ModelLoadError
+from engine.events import DecodeJob, Hypothesis, Token
 from ui import commands
 from ui.cli import main
 
@@ -98,6 +99,25 @@ def test_a_name_that_says_no_form_is_told_one(tmp_path: Path) -> None:
     assert (tmp_path / "talk.srt").read_text().startswith("1\n00:")
 
 
+@pytest.mark.parametrize("place", ["-", "talk.srt", "folder"])
+def test_subtitles_have_the_shape_that_is_asked_for(
+    place: str, load: Load, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Talkative(CountingModel):
+        def _decode(self, job: DecodeJob) -> Hypothesis:
+            return Hypothesis((Token(1, b" and so on" * 40, -0.1),), 0.0, -0.1)
+
+    load(Talkative())
+    monkeypatch.chdir(tmp_path)
+    where = ["--output-dir", place] if place == "folder" else ["--output", place]
+    form = [] if place == "talk.srt" else ["--format", "srt"]
+    assert main(["file", str(SAMPLE), *where, *form, "--max-line-width", "10", "--max-lines", "1"]) == 0
+
+    read = {"-": lambda: capfd.readouterr().out, "folder": Path("folder/sample.srt").read_text}
+    cues = [block.split("\n")[2:] for block in read.get(place, Path(place).read_text)().strip().split("\n\n")]
+    assert {("and so on",)} == set(map(tuple, cues))
+
+
 def test_a_terminal_shows_what_is_asked_for_and_nothing_live(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -143,6 +163,9 @@ def test_the_report_of_the_demo_stays_out_of_the_subtitles(capfd: pytest.Capture
         ("--format srt", "--format srt needs an --output: - is standard output"),
         ("--output - --format srt,vtt", "--format srt,vtt is one too many for --output: give each form a file"),
         ("--output t.srt --format vtt", "--format vtt has nothing to say: the ending of each --output does"),
+        ("--max-lines 1 --output t.txt", "--max-lines needs subtitles: an --output or --format of srt or vtt"),
+        ("--max-line-width 30", "--max-line-width needs subtitles"),
+        ("--max-line-width 5 --output t.srt", "argument --max-line-width: must be a whole number between 10 and 200"),
         ("--output - --format doc", "argument --format: doc is none of txt, srt, vtt, json"),
         ("other.wav --output t.txt --output t.srt", "--output t.srt in srt takes one recording, not 2"),
         ("other.wav --output - --format json", "--output - in json takes one recording, not 2"),

@@ -1,4 +1,4 @@
-"""Where a transcript goes, and in which form."""
+"""Where a transcript goes, in which form, and what its cues may hold."""
 
 from __future__ import annotations
 
@@ -11,16 +11,39 @@ _CUES = ("srt", "vtt")
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """How much a cue may hold.
+
+    Attributes:
+        columns: of a line; a wide character takes two.
+        n_lines: at most.
+    """
+
+    columns: int = 42
+    n_lines: int = 2
+
+    @property
+    def fewest_columns(self) -> int:
+        """A cue is cut earlier than it must be only if so much is in it."""
+        return self.columns * self.n_lines // 3
+
+
+USUAL = Shape()
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One place for a transcript.
 
     Attributes:
         path: of its file; None for stdout.
         form: one of ``FORMS``.
+        shape: of the cues, where it has some.
     """
 
     path: Path | None
     form: str
+    shape: Shape = USUAL
 
     def __str__(self) -> str:
         """As it was given."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from engine.events import Event, Final
 from ui.formats.cues import Cue, cues_of
+from ui.formats.output import USUAL, Shape
 
 
 class Subtitles:
@@ -16,9 +17,10 @@ class Subtitles:
         header: what stands before the first cue.
     """
 
-    def __init__(self, *, is_vtt: bool) -> None:
+    def __init__(self, *, is_vtt: bool, shape: Shape = USUAL) -> None:
         self.header = "WEBVTT\n\n" if is_vtt else ""
         self._block: Callable[[Cue, int], str] = _vtt if is_vtt else _srt
+        self._shape = shape
         self._n_cues = 0
         self._end_s = 0.0
         self._is_begun = False
@@ -34,7 +36,7 @@ class Subtitles:
 
     def blocks_of(self, final: Final) -> str:
         """Return the cues of the next final, maybe none."""
-        cues = cues_of(final, self._end_s)
+        cues = cues_of(final, self._end_s, self._shape)
         blocks = [self._block(cue, self._n_cues + n) for n, cue in enumerate(cues, start=1)]
         self._n_cues += len(cues)
         self._end_s = cues[-1].end_s if cues else self._end_s

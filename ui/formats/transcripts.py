@@ -7,7 +7,7 @@ from typing import Protocol
 
 from engine.events import Event, TimedEvent
 from ui.formats.kept_file import KeptFile
-from ui.formats.output import form_of
+from ui.formats.output import USUAL, Shape, form_of
 from ui.formats.subtitles import Subtitles
 from ui.formats.text import Lines
 from ui.formats.verbose_json import VerboseJsonWriter, VerboseTranscript
@@ -51,11 +51,17 @@ class TranscriptWriter:
         self._file.close()
 
 
-def new_form(name: str, *, task: str) -> Form:
-    """Return a transcript that holds nothing yet: ``name`` is one of ``FORMS``, ``task`` transcribe or translate."""
+def new_form(name: str, *, task: str, shape: Shape = USUAL) -> Form:
+    """Return a transcript that holds nothing yet.
+
+    Args:
+        name: one of ``FORMS``.
+        task: "transcribe" or "translate".
+        shape: of its cues, where it has some.
+    """
     match name:
         case "srt" | "vtt":
-            return Subtitles(is_vtt=name == "vtt")
+            return Subtitles(is_vtt=name == "vtt", shape=shape)
         case "json":
             return VerboseTranscript(task=task)
         case _:
@@ -63,7 +69,7 @@ def new_form(name: str, *, task: str) -> Form:
 
 
 def transcript_writer(
-    path: Path, *, task: str, form: str | None = None, overwrite: bool = False
+    path: Path, *, task: str, form: str | None = None, shape: Shape = USUAL, overwrite: bool = False
 ) -> TranscriptWriter | VerboseJsonWriter:
     """Open ``path`` for a transcript.
 
@@ -71,6 +77,7 @@ def transcript_writer(
         path: the file, whose folder is made.
         task: "transcribe" or "translate".
         form: one of ``FORMS``; unless given, its ending says it.
+        shape: of its cues, where it has some.
         overwrite: whether text in it may be replaced.
 
     Raises:
@@ -80,4 +87,4 @@ def transcript_writer(
     form = form or form_of(path) or "txt"
     if form == "json":
         return VerboseJsonWriter(path, task=task, overwrite=overwrite)
-    return TranscriptWriter(path, new_form(form, task=task), overwrite=overwrite)
+    return TranscriptWriter(path, new_form(form, task=task, shape=shape), overwrite=overwrite)
