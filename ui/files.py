@@ -58,9 +58,7 @@ class OutputFiles:
 
     def add_sound(self, sound: WavWriter, name: str) -> None:
         """Let ``sound`` take what ``recorded`` sources say until all are closed."""
-        guard = self._guard(name)
-        self._stack.callback(lambda: guard.finish(sound.close))
-        self._sound = sound, guard
+        self._sound = sound, self._add_sink(sound, name)
 
     def recorded(self, source: AudioSource) -> AudioSource:
         """Return what stands for ``source``: its sound is kept, where that is wanted."""
@@ -96,15 +94,14 @@ class OutputFiles:
         """Return ``code``, once all are closed; where it says that all went well and a file is not whole, another."""
         return EXIT_FAILED if code == EXIT_OK and any(guard.has_failed for guard in self._guards) else code
 
-    def _add_sink(self, sink: FileSink, name: str) -> None:
-        """Let ``sink``, which writes the file ``name``, take events until all are closed."""
-        keeper = Keeper(sink, self._guard(name))
+    def _add_sink(self, sink: FileSink, name: str) -> WriteGuard:
+        """Let ``sink``, which writes the file ``name``, take events until all are closed; return what guards it."""
+        guard = WriteGuard(name)
+        keeper = Keeper(sink, guard)
         self._stack.callback(keeper.close)
+        self._guards.append(guard)
         self.sinks.append(keeper)
-
-    def _guard(self, name: str) -> WriteGuard:
-        self._guards.append(WriteGuard(name))
-        return self._guards[-1]
+        return guard
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from fakes import speech
 from fakes_ui import SAMPLE_LINES, pcm
 from numpy.typing import NDArray
 
+from engine.events import Status, TimedEvent
 from stream import microphone
 from stream.audio import AudioChunk
 from ui.cli import main
@@ -77,6 +78,20 @@ def test_what_was_written_can_be_played_however_the_program_ends(tmp_path: Path)
         writer.append(AudioChunk(SOUND[start : start + 320], start))
         assert np.array_equal(sound_in(tmp_path / "talk.wav"), SOUND[: start + 320])
     writer.close()
+
+
+def test_an_old_recording_is_given_up_when_somebody_hears_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").write_bytes(b"yesterday")
+    for is_heard in (False, True):
+        writer = WavWriter(tmp_path / "talk.wav", overwrite=True)
+        writer.append(AudioChunk(SOUND[:320], 0))
+        if is_heard:
+            writer.show(TimedEvent(0.0, Status(0.1, -20.0, True, 0.0, 0.1)))
+            writer.append(AudioChunk(SOUND[320:], 320))
+        else:
+            assert (tmp_path / "talk.wav").read_bytes() == b"yesterday"
+        writer.close()
+    assert np.array_equal(sound_in(tmp_path / "talk.wav"), SOUND)
 
 
 def test_a_wav_file_has_an_end(tmp_path: Path) -> None:

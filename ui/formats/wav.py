@@ -8,6 +8,7 @@ import wave
 from os import strerror
 from pathlib import Path
 
+from engine.events import TimedEvent
 from stream.audio import SAMPLE_RATE, AudioChunk
 from ui.formats.kept_file import KeptFile
 
@@ -30,14 +31,28 @@ class WavWriter:
             raise OSError(errno.ESPIPE, "it is a pipe", str(path))
         self._file = io.BufferedWriter(KeptFile(path, overwrite=overwrite))
         self._wave: wave.Wave_write | None = None
+        # Sound comes before a server was reached: an old recording is not given up for that.
+        self._is_held = path.is_file() and path.stat().st_size > 0
+        self._held: list[AudioChunk] = []
         self._end_sample = 0
+
+    def show(self, _: TimedEvent) -> None:
+        """Let go of what was found in the file: somebody hears what is said; raises as ``append``."""
+        held, self._held, self._is_held = self._held, [], False
+        for chunk in held:
+            self.append(chunk)
 
     def append(self, chunk: AudioChunk) -> None:
         """Write ``chunk``; a gap before it becomes silence, so that times in the file are those of the stream.
 
+        It is held back until the first event where something was found in the file.
+
         Raises:
             OSError: the disk is full or gone, or the file has become too long.
         """
+        if self._is_held:
+            self._held.append(chunk)
+            return
         if _SAMPLE_BYTES * chunk.end_sample > _MOST_BYTES:
             raise OSError(errno.EFBIG, strerror(errno.EFBIG))
         # Not before there is sound: closing it writes a header.
