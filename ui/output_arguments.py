@@ -16,7 +16,7 @@ def add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     where = "write the transcript there as it comes, - is stdout: text, or by its ending .srt, .vtt (cut between words)"
     add = output.add_argument
     add("--output", action="append", default=[], metavar="FILE", help=f"{where} or .json; may be given several times")
-    forms = "txt, srt, vtt or json, for an --output whose ending says none of them (txt)"
+    forms = "txt, srt, vtt or json, for an --output whose ending says none of them (txt); of `file` alone, on stdout"
     add("--format", dest="forms", type=some_of(FORMS), default=(), metavar="FORMAT", help=forms)
     add("--max-line-width", type=whole(10, 200), metavar="N", help="columns of a line of subtitles, at most (42)")
     add("--max-lines", type=whole(1, 3), metavar="N", help="lines of subtitles shown at once, at most (2)")
@@ -43,7 +43,10 @@ def outputs_of(arguments: argparse.Namespace) -> list[Output]:
     """Return where the transcript of all that is heard goes; nothing for a command that writes none."""
     given = vars(arguments)
     usual = next(iter(given.get("forms", ())), "txt")
-    paths = [None if name == "-" else Path(name) for name in given.get("output", ())]
+    names = given.get("output", ())
+    if not names and given.get("forms") and "paths" in given and given.get("output_dir") is None:
+        names = ["-"]  # a recording in a form is read from stdout, as by other programs
+    paths = [None if name == "-" else Path(name) for name in names]
     return [Output(path, form_of(path) or usual, _shape(given)) for path in paths]
 
 

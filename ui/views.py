@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ui.captions import UNATTENDED, Sink, Stdout
 from ui.decoding_arguments import task_of
+from ui.errors import written_stdout
 from ui.formats.event_lines import EventLineWriter
 from ui.formats.output import Output
 from ui.formats.text import printable
@@ -73,11 +74,11 @@ def _on_stdout(arguments: argparse.Namespace, recording: str) -> Iterator[Sink]:
     wanted = next((output for output in outputs_of(arguments) if output.path is None), Output(None, "txt"))
     form = new_form(wanted.form, task=task_of(arguments), shape=wanted.shape)
     plain = PlainView(sys.stdout, sys.stderr, form)
-    stdout = Stdout(plain)
     try:
-        yield stdout
+        yield Stdout(plain)
     finally:
-        stdout.attempt(plain.end)
+        with written_stdout():
+            plain.end()
 
 
 def _pause_keys(source: PausableSource | None, view: LiveView) -> Keys:

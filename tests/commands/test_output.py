@@ -118,14 +118,15 @@ def test_subtitles_have_the_shape_that_is_asked_for(
     assert {("and so on",)} == set(map(tuple, cues))
 
 
-def test_a_terminal_shows_what_is_asked_for_and_nothing_live(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("flags", ["--output - --format vtt", "--format vtt"])
+def test_a_terminal_shows_what_is_asked_for_and_nothing_live(flags: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stdout", Terminal())
-    assert main(["file", str(SAMPLE), "--output", "-", "--format", "vtt"]) == 0
+    assert main(["file", str(SAMPLE), *flags.split(" ")]) == 0
     assert isinstance(sys.stdout, Terminal)
     assert sys.stdout.getvalue().startswith("WEBVTT\n\n00:")
     assert "\x1b" not in sys.stdout.getvalue()
@@ -160,7 +161,7 @@ def test_the_report_of_the_demo_stays_out_of_the_subtitles(capfd: pytest.Capture
     [
         ("--output - --output -", "--output - is given twice: standard output holds one text"),
         ("--output - --events -", "--output - and --events - would mix on standard output"),
-        ("--format srt", "--format srt needs an --output: - is standard output"),
+        ("--format srt,vtt", "--format srt,vtt is one too many for --output: give each form a file"),
         ("--output - --format srt,vtt", "--format srt,vtt is one too many for --output: give each form a file"),
         ("--output t.srt --format vtt", "--format vtt has nothing to say: the ending of each --output does"),
         ("--max-lines 1 --output t.txt", "--max-lines needs subtitles: an --output or --format of srt or vtt"),
@@ -178,6 +179,14 @@ def test_what_cannot_be_written_together_is_refused(
         main(["file", str(SAMPLE), *flags.split(" ")])
     assert error.value.code == 2
     assert problem in capfd.readouterr().err
+
+
+def test_what_is_said_live_needs_a_place(capfd: pytest.CaptureFixture[str]) -> None:
+    """In place of the captions nobody would expect subtitles."""
+    with pytest.raises(SystemExit) as error:
+        main(["mic", "--format", "srt"])
+    assert error.value.code == 2
+    assert "--format srt needs an --output: - is standard output" in capfd.readouterr().err
 
 
 def test_a_file_named_twice_is_refused(
