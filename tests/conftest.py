@@ -54,6 +54,14 @@ def audio_folder() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page's modules as Node takes them; tests that need it skip where there is no Node."""
+    from node import page_modules
+
+    return page_modules(tmp_path_factory.mktemp("web"))
+
+
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
     """The two ends of a terminal, whose second is this program's stdin: what is written to the first is typed."""

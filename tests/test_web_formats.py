@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import random
-import shutil
-import subprocess
 import unicodedata
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from node import run_node
 from rich.cells import cell_len
 
 from engine.alignment import WordTiming
@@ -21,7 +18,6 @@ from engine.segments import Segment
 from ui.formats.event_lines import event_fields
 from ui.formats.transcripts import transcript_writer
 
-WEB = Path(__file__).resolve().parent.parent / "ui" / "web"
 VOCABULARY = (
     "a", "the", "harbour,", "and", "people.", "who", "built", "it;", "Rhabarberbarbarabarbarbarenbartbarbierbierbar",
     "“no”", "A&B", "<i>", "-->", "3,5", "naïve", "…", "東京に、", "行きます。", "กำ", "so:",
@@ -31,34 +27,6 @@ VOCABULARY = (
 
 MARKED = ("'albero", "’hui", ".5", "-known", "%", ",000", "°")
 """Words that Whisper begins without a space."""
-
-
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page's modules as Node takes them; the test is skipped where there is no Node."""
-    if shutil.which("node") is None:
-        pytest.skip("no node on the PATH; Debian, Ubuntu: apt install nodejs")
-    folder = tmp_path_factory.mktemp("web")
-    for module in WEB.glob("*.js"):
-        shutil.copy(module, folder)
-    (folder / "package.json").write_text('{"type": "module"}')
-    return folder
-
-
-def run_node(modules: Path, script: str, given: Any = None) -> Any:
-    """The value that ``script``, the body of an async function of ``given``, returns."""
-    program = f"""
-const given = JSON.parse(await new Promise((told) => {{
-  let text = ""; process.stdin.on("data", (part) => text += part).on("end", () => told(text));
-}}));
-console.log(JSON.stringify(await (async () => {{ {script} }})()));
-"""
-    command = ["node", "--input-type=module", "-e", program]
-    done = subprocess.run(
-        command, cwd=modules, input=json.dumps(given), capture_output=True, text=True, check=False, timeout=60
-    )
-    assert not done.returncode, done.stderr
-    return json.loads(done.stdout)
 
 
 def spoken(random_: random.Random) -> Final:

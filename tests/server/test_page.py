@@ -148,3 +148,37 @@ def test_pausing_ends_what_is_open_and_records_nothing(
     page.click("pause")
     page.when(f"document.getElementById('clock').textContent > '{clock}'")
     stop(page)
+
+
+PRESS_PAUSE_WHEN_CUT_OFF = """
+document.body.dataset.cutOff === 'true' && (document.getElementById('pause').click(), true)
+"""
+
+
+def test_what_was_said_before_a_pause_while_cut_off_is_sent(
+    page_server: ServeProcess, open_page: OpenPage, audio_folder: Path
+) -> None:
+    page = open_page(page_server.address, clip_of(audio_folder, CLIP))
+    page.click("start")
+    page.when(f"{SPOKEN} > 4")
+    page.run("sockets[0].send = () => {}")
+    page.when("document.getElementById('clock').textContent >= '00:09'")
+    page.run("sockets[0].close(3001)")
+    page.when(PRESS_PAUSE_WHEN_CUT_OFF)
+    page.when("document.body.dataset.cutOff === 'false'")
+    stop(page)
+
+    assert word_error_rate(audio_folder, CLIP, shown(page)) <= 0.1
+
+
+def test_who_goes_on_while_cut_off_is_heard(page_server: ServeProcess, open_page: OpenPage, audio_folder: Path) -> None:
+    page = open_page(page_server.address, clip_of(audio_folder, CLIP))
+    page.click("start")
+    page.when(f"{SPOKEN} > 2")
+    page.press("p")
+    page.when(f"{WORDS} === 1")
+    page.run("sockets[0].close(3001)")
+    page.when(PRESS_PAUSE_WHEN_CUT_OFF)
+
+    page.when(f"{WORDS} === 2")
+    stop(page)

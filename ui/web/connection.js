@@ -33,6 +33,7 @@ export class Connection {
   #settledS = 0;
   #isOpen = false;
   #isPaused = false;
+  #isPauseSent = false;
   #isEnding = false;
   #isEndSent = false;
   #isOver = false;
@@ -76,9 +77,7 @@ export class Connection {
       this.#cursor += samples.length;
       this.#watchSilence();
     }
-    if (!this.#isEnding || this.#isEndSent || this.#cursor < this.#tape.end) return;
-    this.#isEndSent = true;
-    this.#send({ kind: "end" });
+    if (this.#cursor >= this.#tape.end) this.#sayWhatFollows();
   }
 
   /** What speech is text already; after a lost session the tape is sent from here on. @param {number} atS */
@@ -95,12 +94,11 @@ export class Connection {
   /** Nothing is sent for a while; what was said so far becomes final. */
   pause() {
     this.#isPaused = true;
-    this.#send({ kind: "flush" });
-    this.#send({ kind: "pause" });
+    this.pump();
   }
 
   resume() {
-    this.#isPaused = false;
+    this.#isPaused = this.#isPauseSent = false;
     this.#send({ kind: "resume" });
   }
 
@@ -153,11 +151,30 @@ export class Connection {
   #receiveSession(message) {
     if (!message.resumed) this.#base = this.#firstToSend();
     this.#cursor = this.#base + message.received;
-    [this.#isOpen, this.#isEndSent, this.#sessionId, this.#nTries] = [true, false, message.session, 0];
+    this.#isPauseSent = this.#isEndSent = false;
+    [this.#isOpen, this.#sessionId, this.#nTries] = [true, message.session, 0];
     this.#tell(message);
     this.#tell({ kind: "link", state: "open", nTries: 0 });
-    if (message.resumed) this.configure(this.#terms.language);
-    if (this.#isPaused) this.pause();
+    if (message.resumed) this.#sayWhatChanged();
+  }
+
+  /** What was asked for while cut off; a pause too, which is over for now: the sound before it is still to be sent. */
+  #sayWhatChanged() {
+    this.configure(this.#terms.language);
+    this.#send({ kind: "resume" });
+  }
+
+  /** Behind the last sound: what comes behind a `pause` is silence to the server. */
+  #sayWhatFollows() {
+    if (this.#isPaused && !this.#isPauseSent) {
+      this.#isPauseSent = true;
+      this.#send({ kind: "flush" });
+      this.#send({ kind: "pause" });
+    }
+    if (this.#isEnding && !this.#isEndSent) {
+      this.#isEndSent = true;
+      this.#send({ kind: "end" });
+    }
   }
 
   /** Where a new session begins: at what is not text yet, or, where that is gone from the tape, behind a gap. */
