@@ -26,7 +26,7 @@ from engine.events import (
     Status,
     TimedEvent,
 )
-from engine.options import StreamingOptions
+from engine.options import DecodingOptions, StreamingOptions
 from engine.segments import Segment
 from stream.raw import AudioFormat
 from ui.server.protocols.own import OwnProtocol
@@ -136,6 +136,22 @@ def test_what_is_asked_for_is_configured_and_the_rest_stays() -> None:
     assert (900, False) == (command.options.gate.hangover_ms, command.options.partials)
 
 
+def test_null_is_what_the_server_has_and_no_language_what_is_heard() -> None:
+    usual = DecodingOptions(language="de", languages=("de", "en"), prompt="Before.", hotwords=("Loch",))
+    defaults = replace(StreamingOptions(), decoding=usual)
+    protocol = OwnProtocol(replace(own(language="en")._opening, defaults=defaults))
+    protocol.open()
+    other = {"language": "en", "languages": ["en"], "prompt": "", "hotwords": []}
+    nothing = dict.fromkeys(other)
+    FROM_CLIENT.validate({"kind": "configure", **nothing})
+
+    asked = [other, nothing, {"language": ""}]
+    commands = [protocol.receive_message(json.dumps({"kind": "configure", **fields}))[0] for fields in asked]
+
+    decoding = [command.options.decoding for command in commands if isinstance(command, Configure)]
+    assert [DecodingOptions(language="en", languages=("en",)), usual, replace(usual, language=None)] == decoding
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -145,6 +161,8 @@ def test_what_is_asked_for_is_configured_and_the_rest_stays() -> None:
         ({"hangover_ms": 10}, "pause_ms must be between 1 and hangover_ms, got 200"),
         ({"hangover_ms": 10.5}, "hangover_ms must be a whole number of milliseconds"),
         ({"hotwords": "Loch"}, "hotwords must be a list"),
+        ({"hotwords": [None]}, "hotwords must be text"),
+        ({"words": None}, "words must be true or false, got None"),
         ({"hotwords": [" "]}, "hotwords must not be empty"),
         ({"beams": 5}, "configure has no field 'beams'"),
         ({"prompt": "\ud800"}, "not valid Unicode"),

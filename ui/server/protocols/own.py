@@ -134,7 +134,7 @@ class OwnProtocol:
         return _REQUESTS[kind](self, fields)
 
     def _configure(self, fields: Mapping[str, Any]) -> list[Command]:
-        self._options = configured(self._options, fields, self._opening.languages)
+        self._options = configured(self._options, fields, self._opening.languages, self._opening.defaults)
         return [Configure(self._options), Send(self._numbered({"kind": "configured"}))]
 
     def _flush(self, fields: Mapping[str, Any]) -> list[Command]:

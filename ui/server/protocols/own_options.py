@@ -51,11 +51,19 @@ def requested_options(
     for name in ("words", "translate", "partials"):
         if values := query.get(name):
             given[name] = {"true": True, "false": False}.get(values[-1], values[-1])
-    return configured(options, given, languages)
+    return configured(options, given, languages, options)
 
 
-def configured(options: StreamingOptions, fields: Mapping[str, object], languages: Sequence[str]) -> StreamingOptions:
+def configured(
+    options: StreamingOptions, fields: Mapping[str, object], languages: Sequence[str], defaults: StreamingOptions
+) -> StreamingOptions:
     """Return ``options`` with what the fields of a ``configure`` ask for; null is as if nothing had been asked.
+
+    Args:
+        options: those that held so far.
+        fields: what is asked for.
+        languages: codes of those the model knows.
+        defaults: options of a stream that asks for nothing.
 
     Raises:
         BadRequestError: a field is unknown, or its value makes no sense.
@@ -63,8 +71,10 @@ def configured(options: StreamingOptions, fields: Mapping[str, object], language
     unknown = fields.keys() - {"kind"} - _DECODING.keys() - _STREAMING.keys() - _GATE.keys()
     if unknown:
         raise BadRequestError(f"configure has no field {shown(min(unknown))}")
-    decoding, streaming, gate = (_checked(checks, fields) for checks in (_DECODING, _STREAMING, _GATE))
+    asked = {name: value for name, value in fields.items() if value is not None or name not in _NULLABLE}
+    decoding, streaming, gate = (_checked(checks, asked) for checks in (_DECODING, _STREAMING, _GATE))
     _check_languages(decoding, languages)
+    decoding |= {name: getattr(defaults.decoding, name) for name in fields.keys() - asked.keys()}
     try:
         return replace(
             options,
@@ -95,8 +105,6 @@ def _boolean(name: str, value: object) -> bool:
 
 
 def _text(name: str, value: object) -> str:
-    if value is None:
-        return ""
     if not isinstance(value, str) or len(value) > LONGEST_TEXT:
         raise BadRequestError(f"{name} must be text of at most {LONGEST_TEXT} characters")
     return value
@@ -107,8 +115,6 @@ def _code(name: str, value: object) -> str | None:
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
     if not isinstance(value, list) or len(value) > MOST_WORDS:
         raise BadRequestError(f"{name} must be a list of at most {MOST_WORDS} texts")
     return tuple(_text(name, item) for item in value)
@@ -128,5 +134,6 @@ _DECODING: dict[str, _Check] = {
     "prompt": _text,
     "hotwords": _texts,
 }
+_NULLABLE = {"language", "languages", "prompt", "hotwords"}
 _STREAMING: dict[str, _Check] = {"partials": _boolean, "keeps_stable": _boolean}
 _GATE: dict[str, _Check] = {"hangover_ms": _milliseconds, "pre_roll_ms": _milliseconds, "is_manual": _boolean}
