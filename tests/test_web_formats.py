@@ -121,7 +121,7 @@ return seen;
         {"kind": "gap", "start": 10, "end": 11},
         {"kind": "heard of by nobody"},
         {"kind": "discarded", "utterance": 2, "start": 9.5, "end": 12},
-        {"kind": "session", "resumed": False},
+        {"kind": "session", "resumed": False, "translate": False, "languages": ["en", "de"]},
     ]
 
     assert [
@@ -137,6 +137,35 @@ return seen;
         [None, None, 12],
         [None, None, 12],
     ] == run_node(modules, script, events)
+
+
+def test_what_is_written_has_its_language(modules: Path) -> None:
+    script = """
+const { apply, EMPTY, writtenLanguage } = await import("./transcript.js");
+let [transcript, line] = [EMPTY, null];
+return given.map((event) => {
+  [transcript, line] = apply(transcript, event);
+  return [line?.language ?? null, writtenLanguage(transcript, ""), writtenLanguage(transcript, "he")];
+});
+"""
+    final = {"kind": "final", "utterance": 1, "text": "…", "start": 0, "end": 1}
+    session = {"kind": "session", "resumed": False, "translate": False, "languages": ["en", "ar"]}
+    events = [
+        session,
+        {**final, "language": "ar"},
+        {**session, "resumed": True},
+        {**session, "translate": True},
+        {**final, "language": "ar"},
+    ]
+
+    assert [
+        [None, "", "he"],
+        ["ar", "ar", "he"],
+        [None, "ar", "he"],
+        [None, "en", "en"],
+        ["en", "en", "en"],
+    ] == run_node(modules, script, events)
+    assert [[None, "de", "he"]] == run_node(modules, script, [{**session, "languages": ["de"]}])
 
 
 def test_every_refusal_of_the_server_has_words(modules: Path) -> None:

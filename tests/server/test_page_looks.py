@@ -117,10 +117,10 @@ SAY = """
 import("./web/view.js").then(({ View }) => {
   const view = new View();
   view.showPhase("listening", { kind: "link", state: "open", nTries: 0 });
-  view.addLine({ kind: "final", start: 0, end: 2, text: "Good evening, and thank you all for coming." });
+  view.addLine({ kind: "final", start: 0, end: 2, text: "Good evening, and thank you for coming.", language: "en" });
   view.addLine({ kind: "gap", start: 2, end: 3.5 });
   const partial = { utterance: 2, start: 4, end: 6, text: "Most of them came here", stable: "Most of them" };
-  view.showTranscript({ partial, status: { now: 6, is_speech: true, lag: 0.4 }, settledS: 2 }, 6);
+  view.showTranscript({ partial, status: { now: 6, is_speech: true, lag: 0.4 }, settledS: 2 }, 6, "en");
   view.showMessage({ tone: "warning", text: "Nothing at all comes from the microphone." });
 })
 """
@@ -150,6 +150,34 @@ Object.fromEntries([...document.querySelectorAll("button, select, .line p, #mete
   .filter((element) => element.getClientRects().length)
   .map((element) => [element.id || element.className, element.getBoundingClientRect()])
   .map(([name, { left, right }]) => [name, [left, right]]))
+"""
+
+
+def test_text_stands_in_its_own_direction(page_server: ServeProcess, open_page: OpenPage) -> None:
+    page = open_page(page_server.address)
+    page.run(SAY_IN_ARABIC)
+
+    for text in ("#lines .final p", "#open-text", "#announcer p"):
+        assert page.run(f"document.querySelector('{text}').matches(':dir(rtl):lang(ar)')")
+    assert page.run("document.querySelector('#lines .gap p').matches(':dir(ltr):lang(en)')")
+    assert page.run(f"{RIGHT_OF_THE_TEXT} === document.getElementById('open-text').getBoundingClientRect().right")
+
+
+SAY_IN_ARABIC = """
+import("./web/view.js").then(({ View }) => {
+  const view = new View();
+  view.addLine({ kind: "final", start: 0, end: 2, text: "مساء الخير، وشكرا لحضوركم جميعا.", language: "ar" });
+  view.addLine({ kind: "gap", start: 2, end: 3.5 });
+  const partial = { utterance: 2, start: 4, end: 6, text: "جاء معظمهم إلى هنا", stable: "جاء معظمهم" };
+  view.showTranscript({ partial, status: null }, 6, "ar");
+})
+"""
+RIGHT_OF_THE_TEXT = """
+(() => {
+  const text = document.createRange();
+  text.selectNodeContents(document.getElementById("stable"));
+  return text.getBoundingClientRect().right;
+})()
 """
 
 
@@ -186,7 +214,7 @@ def test_who_scrolls_up_is_left_there(page_server: ServeProcess, open_page: Open
 
     page.run("document.getElementById('page').scrollTop = 100")
     page.when("!document.getElementById('newest').hidden")
-    page.run("view.addLine({ kind: 'final', start: 90, end: 91, text: 'One more.' })")
+    page.run("view.addLine({ kind: 'final', start: 90, end: 91, text: 'One more.', language: 'en' })")
     assert 100 == page.run("document.getElementById('page').scrollTop")
     page.click("newest")
     assert page.run(AT_THE_END)
@@ -195,7 +223,7 @@ def test_who_scrolls_up_is_left_there(page_server: ServeProcess, open_page: Open
 MANY_LINES = """
 import("./web/view.js").then(({ View }) => {
   window.view = new View();
-  for (let i = 0; i < 60; i++) view.addLine({ kind: "final", start: i, end: i + 1, text: `Line ${i}` });
+  for (let i = 0; i < 60; i++) view.addLine({ kind: "final", start: i, end: i + 1, text: `Line ${i}`, language: "en" });
 })
 """
 AT_THE_END = """

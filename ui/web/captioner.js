@@ -8,7 +8,7 @@ import { Microphone } from "./microphone.js";
 import { remember, remembered, token } from "./preferences.js";
 import { Screen } from "./screen.js";
 import { Tape } from "./tape.js";
-import { apply, EMPTY } from "./transcript.js";
+import { apply, EMPTY, writtenLanguage } from "./transcript.js";
 import { View } from "./view.js";
 
 /** @typedef {import("./view.js").Phase} Phase */
@@ -210,7 +210,8 @@ export class Captioner {
 
   #show() {
     const rate = this.#microphone?.rate ?? 1;
-    this.#view.showTranscript(this.#transcript, (this.#tape?.end ?? 0) / rate);
+    const language = writtenLanguage(this.#transcript, chosenLanguage());
+    this.#view.showTranscript(this.#transcript, (this.#tape?.end ?? 0) / rate, language);
   }
 
   #receiveLink(link) {

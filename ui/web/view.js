@@ -63,11 +63,13 @@ export class View {
    * The open utterance and the figures.
    * @param {Transcript} transcript
    * @param {number} recordedS how much was recorded; what the server has not received is behind too
+   * @param {string} language what the open text is written in; "" is not known
    */
-  showTranscript({ partial, status }, recordedS) {
+  showTranscript({ partial, status }, recordedS, language) {
     const isOpen = Boolean(partial?.text);
     element("open").hidden = !isOpen;
     if (partial && isOpen) {
+      element("open-text").lang = language;
       write(element("open-time"), clock(partial.start));
       write(element("stable"), printable(partial.stable));
       write(element("unstable"), printable(partial.text.slice(partial.stable.length)));
@@ -91,7 +93,7 @@ export class View {
     element("welcome").hidden = true;
     const text = line.kind === "final" ? printable(line.text) : lossOf(line);
     this.#lines.append(drawnLine(line, text));
-    if (line.kind === "final") announce(text);
+    if (line.kind === "final") announce(paragraph(text, line.language));
     element("copy").disabled = element("save").disabled = false;
     this.#follow();
   }
@@ -145,19 +147,22 @@ function lossOf({ kind, start, end }) {
 function drawnLine(line, text) {
   const time = document.createElement("time");
   time.textContent = clock(line.start);
-  const words = document.createElement("p");
-  words.textContent = text;
   const drawn = document.createElement("li");
   drawn.className = `line ${line.kind}`;
-  drawn.append(time, words);
+  drawn.append(time, paragraph(text, line.kind === "final" ? line.language : "en"));
   return drawn;
 }
 
-/** Tell a screen reader: finals only, for a partial changes while it is read. @param {string} text */
-function announce(text) {
+/** Text in its own direction. @param {string} text @param {string} language */
+function paragraph(text, language) {
+  const drawn = document.createElement("p");
+  [drawn.textContent, drawn.dir, drawn.lang] = [text, "auto", language];
+  return drawn;
+}
+
+/** Tell a screen reader: finals only, for a partial changes while it is read. @param {HTMLElement} said */
+function announce(said) {
   const announcer = element("announcer");
-  const said = document.createElement("p");
-  said.textContent = text;
   announcer.append(said);
   if (announcer.childElementCount > MOST_ANNOUNCED) announcer.firstElementChild.remove();
 }

@@ -116,6 +116,7 @@ class OwnProtocol:
         return _json(
             {"seq": seq, "kind": "session", **told}
             | {"model": self._opening.model_name, "languages": list(self._opening.languages)}
+            | {"translate": self._options.decoding.translate}
         )
 
     def _numbered(self, fields: Mapping[str, Any]) -> str:
