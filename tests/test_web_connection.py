@@ -27,7 +27,8 @@ globalThis.WebSocket = class {
   }
 };
 const tape = new Tape(60 * RATE);
-const connection = new Connection(tape, { rate: RATE, language: "", token: "" }, () => {}, 0);
+const told = [];
+const connection = new Connection(tape, { rate: RATE, language: "", token: "" }, (event) => told.push(event), 0);
 const speak = (n) => {
   tape.append(Int16Array.from({ length: n }, (_, i) => tape.end + i));
   connection.pump();
@@ -81,3 +82,14 @@ def test_a_pause_that_was_over_before_it_could_be_said_is_none(modules: Path) ->
     said = sent(modules, "speak(1000); speak(50); connection.pause(); connection.resume(); speak(50); drain()")
 
     assert ["0-999", "resume", "1000-1049", "1050-1099"] == said
+
+
+def test_why_the_server_refuses_stays_said(modules: Path) -> None:
+    """That it did not come back would be no help, and is not so."""
+    script = f"""
+{STAGE}
+const {{ linkMessage }} = await import("./messages.js");
+connection.open(); greet(0, false); {CUT_OFF} connection.open(); refuse("unauthorized");
+return [...told.map(({{ kind }}) => kind), linkMessage(told.at(-1), false)];
+"""
+    assert ["link", "session", "link", "link", "refused", "link", None] == run_node(modules, script)

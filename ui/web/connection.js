@@ -7,7 +7,7 @@
  * @property {"link"} kind
  * @property {"connecting" | "open" | "cut" | "ended"} state
  * @property {number} nTries how often in a row it could not be had
- * @property {boolean} [isRefused] of one that is cut: the server said why
+ * @property {boolean} [isRefused] of one that is cut or has ended: the server said why
  * @property {boolean} [isComplete] of one that has ended: all that was sent became text
  */
 
@@ -197,7 +197,7 @@ export class Connection {
     [this.#socket, this.#refusal, this.#isOpen] = [null, null, false];
     if (this.#isOver || (this.#isEnding && !this.#sessionId)) return this.#finish();
     if (refusal?.code === GONE) return this.#beginAnew();
-    if (refusal && !mayTryAgain(refusal)) return this.#finish();
+    if (refusal && !mayTryAgain(refusal)) return this.#finish(true);
     if (this.#isEnding && this.#nTries >= MOST_TRIES_AT_THE_END) return this.#finish();
     const waitS = refusal?.retry_after ?? Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** this.#nTries);
     this.#nTries += 1;
@@ -211,9 +211,9 @@ export class Connection {
     this.open();
   }
 
-  #finish() {
+  #finish(isRefused = false) {
     clearTimeout(this.#retry);
-    this.#tell({ kind: "link", state: "ended", isComplete: this.#isOver, nTries: this.#nTries });
+    this.#tell({ kind: "link", state: "ended", isComplete: this.#isOver, nTries: this.#nTries, isRefused });
     this.#isOver = true;
   }
 

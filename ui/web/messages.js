@@ -67,10 +67,11 @@ export function absenceMessage(reason) {
  * @returns {Message | null} null: nothing to tell
  */
 export function linkMessage({ state, nTries, isComplete, isRefused }, isRecording) {
+  if (isRefused) return null;
   if (state === "ended" && !isComplete && nTries > 0) {
     return { tone: "warning", text: "The server did not come back. What was said last is sent with the next Start." };
   }
-  if (state !== "cut" || isRefused) return null;
+  if (state !== "cut") return null;
   if (!isRecording) return { tone: "warning", text: "The server does not answer. It is tried again by itself." };
   return { tone: "warning", text: "Cut off from the server. Recording goes on: the last minute is sent when it is back." };
 }
