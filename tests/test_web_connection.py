@@ -13,7 +13,8 @@ const { Tape } = await import("./tape.js");
 const RATE = 1000;
 let [socket, sent] = [null, []];
 globalThis.document = { baseURI: "http://captions.test/" };
-globalThis.setTimeout = () => 0; // nothing is tried again by itself
+const waits = [];
+globalThis.setTimeout = (_, ms) => waits.push(ms); // nothing is tried again by itself
 globalThis.clearTimeout = () => {};
 globalThis.WebSocket = class {
   bufferedAmount = 0;
@@ -39,6 +40,9 @@ const refuse = (code) => (say({ kind: "error", code }), socket.onclose());
 const drain = () => { socket.bufferedAmount = 0; say({ kind: "status", now: 0 }); };
 """
 """A connection, and a recording whose samples are numbered; ``sent`` has it as "FIRST-LAST", requests by their kind."""
+
+SILENT_MS = 20_000
+"""After which the page leaves a server that says nothing."""
 
 CUT_OFF = "socket.onclose(); "
 BACK = "connection.open(); greet(100, true); "
@@ -93,3 +97,23 @@ connection.open(); greet(0, false); {CUT_OFF} connection.open(); refuse("unautho
 return [...told.map(({{ kind }}) => kind), linkMessage(told.at(-1), false)];
 """
     assert ["link", "session", "link", "link", "refused", "link", None] == run_node(modules, script)
+
+
+def test_a_session_that_lasted_as_long_as_it_may_is_followed_by_another(modules: Path) -> None:
+    script = f"""
+{STAGE}
+connection.open(); greet(0, false); speak(150); connection.settle(0.125); told.length = 0;
+refuse("too_long"); connection.open(); greet(0, false); say({{ kind: "final", start: 0, end: 0.25 }});
+return [told.map(({{ kind, state, end }}) => state ?? end ?? kind), sent];
+"""
+    assert [["cut", "session", "open", 0.375], ["125-149"]] == run_node(modules, script)
+
+
+@pytest.mark.parametrize("greeting", ["", "greet(0, false);"])
+def test_a_server_that_refuses_again_and_again_is_asked_ever_less_often(greeting: str, modules: Path) -> None:
+    ask = f"connection.open(); {greeting} refuse('too_long');"
+    waits = run_node(modules, f"{STAGE} for (let n = 0; n < 8; n++) {{ {ask} }} return waits;")
+
+    least = [500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]
+    between = [ms for ms in waits if ms != SILENT_MS]
+    assert [True] * 8 == [low <= ms <= 1.2 * low for low, ms in zip(least, between, strict=True)]

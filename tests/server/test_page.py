@@ -132,6 +132,24 @@ def test_nothing_is_lost_when_the_server_dies(open_page: OpenPage, audio_folder:
         assert "00:00" == page.run("document.querySelector('#lines time').textContent")
 
 
+def test_a_session_that_lasted_as_long_as_it_may_is_followed_by_another(
+    open_page: OpenPage, audio_folder: Path
+) -> None:
+    with ServeProcess() as server:
+        server.start("--max-session-s", "5")
+        page = open_page(server.address, clip_of(audio_folder, CLIP))
+        page.click("start")
+        listen_until(page, 10)
+
+        sessions = page.run("heard.filter((message) => message.kind === 'session')")
+        assert len({session["session"] for session in sessions}) >= 2
+        assert "" == page.run("document.getElementById('notice').textContent")
+        assert word_error_rate(audio_folder, CLIP, shown(page)) <= 0.2, "a word may be cut in two"
+        times = page.run("[...document.querySelectorAll('#lines time')].map((time) => time.textContent)")
+        assert len(times) >= 2
+        assert sorted(set(times)) == times
+
+
 def test_pausing_ends_what_is_open_and_records_nothing(
     page_server: ServeProcess, open_page: OpenPage, audio_folder: Path
 ) -> None:

@@ -13,7 +13,8 @@
 
 const SUBPROTOCOL = "max-whisper.v1";
 const FITS_A_HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/; // RFC 9110, token
-const GONE = "gone"; // the error of a session that cannot be gone on with
+const [GONE, TOO_LONG] = ["gone", "too_long"]; // errors of a session that is over: another one begins by itself
+const PASSING = ["busy", "draining", "internal", "too_slow", TOO_LONG]; // errors that another try may not meet again
 const MOST_WAITING_S = 1; // more than this is not handed to the socket: it stays on the tape until there is room
 const FIRST_RETRY_S = 0.5;
 const LONGEST_RETRY_S = 10;
@@ -137,12 +138,13 @@ export class Connection {
         this.#receiveSession(message);
         break;
       case "error":
-        if (message.code !== GONE) this.#tell({ ...message, kind: "refused" });
+        if (!isSessionOver(message)) this.#tell({ ...message, kind: "refused" });
         break;
       case "end":
         this.#isOver = true;
         break;
       default:
+        this.#nTries = 0; // not at the greeting already: a refusal may follow it at once
         this.#tell(shifted(message, this.#base / this.#terms.rate));
     }
     this.pump();
@@ -152,7 +154,7 @@ export class Connection {
     if (!message.resumed) this.#base = this.#firstToSend();
     this.#cursor = this.#base + message.received;
     this.#isPauseSent = this.#isEndSent = false;
-    [this.#isOpen, this.#sessionId, this.#nTries] = [true, message.session, 0];
+    [this.#isOpen, this.#sessionId] = [true, message.session];
     this.#tell(message);
     this.#tell({ kind: "link", state: "open", nTries: 0 });
     if (message.resumed) this.#sayWhatChanged();
@@ -196,19 +198,14 @@ export class Connection {
     const refusal = this.#refusal;
     [this.#socket, this.#refusal, this.#isOpen] = [null, null, false];
     if (this.#isOver || (this.#isEnding && !this.#sessionId)) return this.#finish();
-    if (refusal?.code === GONE) return this.#beginAnew();
+    if (refusal && isSessionOver(refusal)) this.#sessionId = ""; // what is not text yet is told to a new one
+    if (refusal?.code === GONE) return this.open();
     if (refusal && !mayTryAgain(refusal)) return this.#finish(true);
     if (this.#isEnding && this.#nTries >= MOST_TRIES_AT_THE_END) return this.#finish();
     const waitS = refusal?.retry_after ?? Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** this.#nTries);
     this.#nTries += 1;
     this.#tell({ kind: "link", state: "cut", nTries: this.#nTries, isRefused: Boolean(refusal) });
     this.#retry = setTimeout(() => this.open(), 1000 * waitS * (1 + 0.2 * Math.random()));
-  }
-
-  /** The server knows the session no more, as after a restart: what is not text yet is told to a new one. */
-  #beginAnew() {
-    this.#sessionId = "";
-    this.open();
   }
 
   #finish(isRefused = false) {
@@ -238,9 +235,14 @@ export class Connection {
   }
 }
 
+/** Whether there is nothing to go on with: the server was started anew, or the session lasted as long as it may. */
+function isSessionOver({ code }) {
+  return code === GONE || code === TOO_LONG;
+}
+
 /** Whether the reason may pass by itself. */
 function mayTryAgain({ code, retry_after }) {
-  return retry_after != null || code === "busy" || code === "draining" || code === "internal" || code === "too_slow";
+  return retry_after != null || PASSING.includes(code);
 }
 
 /** The event with its times counted from the tape's beginning. */

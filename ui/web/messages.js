@@ -21,7 +21,6 @@ const MICROPHONE = {
 
 /** @type {Record<string, string>} */
 const REFUSALS = {
-  too_long: "The longest session is reached. Press Start for a new one.",
   idle: "Nothing came for long, and the server ended the session. Press Start for a new one.",
   draining: "The server is being shut down. The page waits for the next one; what is said is kept for a minute.",
 };
