@@ -234,7 +234,7 @@ class Transcriber:
             now, step = self._ring.end_sample, n_samples(self._options.step_s)
             due_at = max(utterance.decoded_to + step, utterance.open_since)
             if now >= due_at:
-                return Due(utterance, now, is_final=False, is_late=self._before_chunk >= due_at + step)
+                return Due(utterance, now, is_final=False, is_late=now - due_at >= max(step, now - self._before_chunk))
         return None
 
     def _end_of(self, utterance: Utterance) -> int | None:
