@@ -15,7 +15,7 @@ from stream.file import FileSource
 from stream.source import SourceError
 from ui.server.protocols.deepgram_messages import error_fields, metadata_fields
 from ui.server.protocols.deepgram_recording import RecordingAnswer, RecordingRequest, read_recording_query
-from ui.server.recordings import GONE, DecodingError, heard, unless_gone
+from ui.server.recordings import GONE, DecodingError, heard, retry_after, status_of, unless_gone
 from ui.server.server import RefusedError, SpeechServer, new_stream_id
 from ui.server.uploads import UploadError, received
 
@@ -85,14 +85,5 @@ class _Recordings:
 
 
 def _error_response(error: Exception, request_id: str) -> Response:
-    status, headers = 400, {"dg-request-id": request_id}
-    match error:
-        case UploadError():
-            status = error.status
-        case RefusedError():
-            status = 429 if error.refusal.kind == "busy" else 503
-            if error.refusal.retry_after_s is not None:
-                headers["Retry-After"] = f"{error.refusal.retry_after_s:.0f}"
-        case DecodingError():
-            status = 500
+    status, headers = status_of(error), {"dg-request-id": request_id} | retry_after(error)
     return JSONResponse(error_fields(HTTPStatus(status).phrase, str(error), request_id), status, headers)

@@ -14,7 +14,8 @@ from engine.events import DecodeFailed, Event
 from engine.options import StreamingOptions
 from engine.pipeline import hear
 from stream.file import FileSource
-from ui.server.server import SpeechServer
+from ui.server.server import RefusedError, SpeechServer
+from ui.server.uploads import UploadError
 
 T = TypeVar("T")
 GONE = 499
@@ -56,3 +57,22 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         working.cancel()
         leaving.cancel()
         await asyncio.wait({working, leaving})
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status that says why a recording was not heard."""
+    match error:
+        case UploadError():
+            return error.status
+        case RefusedError():
+            return 429 if error.refusal.kind == "busy" else 503
+        case DecodingError():
+            return 500
+        case _:
+            return 400
+
+
+def retry_after(error: Exception) -> dict[str, str]:
+    """Return the header that says when to try again, where that is known."""
+    retry_s = error.refusal.retry_after_s if isinstance(error, RefusedError) else None
+    return {} if retry_s is None else {"Retry-After": f"{retry_s:.0f}"}

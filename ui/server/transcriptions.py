@@ -16,7 +16,7 @@ from stream.file import FileSource
 from stream.source import SourceError
 from ui.server.protocols.openai_fields import RequestError
 from ui.server.protocols.openai_forms import Served
-from ui.server.recordings import GONE, DecodingError, heard, unless_gone
+from ui.server.recordings import GONE, DecodingError, heard, retry_after, status_of, unless_gone
 from ui.server.server import RefusedError, SpeechServer
 from ui.server.transcription_answer import Answer, failure
 from ui.server.transcription_request import Task, read_request
@@ -132,25 +132,22 @@ async def _told(events: AsyncGenerator[Event], answer: Answer) -> AsyncGenerator
 
 def _error_of(error: Exception) -> tuple[int, dict[str, Any]]:
     """The HTTP status of a failure, and OpenAI's form of it."""
-    kind, code, param, status = "invalid_request_error", None, None, 400
+    kind, code, param, status = "invalid_request_error", None, None, status_of(error)
     match error:
         case RequestError():
             code, param = error.code, error.param
-            status = 404 if code == "model_not_found" else 400
+            status = 404 if code == "model_not_found" else status
         case UploadError():
-            code, status = "file_too_large" if error.status == 413 else "timeout", error.status
+            code = "file_too_large" if status == 413 else "timeout"
         case RefusedError():
-            is_busy = error.refusal.kind == "busy"
-            kind, code, status = "server_error", "rate_limit_exceeded", 429 if is_busy else 503
+            kind, code = "server_error", "rate_limit_exceeded"
         case SourceError():
             code, param = "invalid_file", "file"
         case _:
-            kind, code, status = "server_error", "transcription_failed", 500
+            kind, code = "server_error", "transcription_failed"
     return status, {"message": str(error), "type": kind, "param": param, "code": code}
 
 
 def _error_response(error: Exception) -> Response:
     status, details = _error_of(error)
-    retry_s = error.refusal.retry_after_s if isinstance(error, RefusedError) else None
-    headers = {} if retry_s is None else {"Retry-After": f"{retry_s:.0f}"}
-    return JSONResponse({"error": details}, status, headers)
+    return JSONResponse({"error": details}, status, retry_after(error))

@@ -12,7 +12,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, assert_never
 
-from engine.config import has_spaces
 from engine.events import (
     AudioDropped,
     DecodeFailed,
@@ -26,6 +25,7 @@ from engine.events import (
     TimedEvent,
 )
 from stream.raw import SampleEncoding
+from ui.formats.verbose_json import VerboseTranscript
 from ui.server.protocols.protocol import (
     Audio,
     AudioFormat,
@@ -55,8 +55,7 @@ class Wyoming:
         self._reader = FrameReader()
         self._is_over = False
         self._options = opening.defaults
-        self._texts: list[str] = []
-        self._is_spaced = False
+        self._heard = self._nothing_heard()
         self._language: str | None = None
         self._has_audio = False
         self._last_word: list[str | bytes] = []
@@ -153,14 +152,10 @@ class Wyoming:
 
     def _final(self, event: Final) -> list[str | bytes]:
         started = self._start(event.language)
-        is_spaced = has_spaces(event.language, is_translated=self._options.decoding.translate)
-        text = f" {event.text}" if self._texts and (is_spaced or self._is_spaced) else event.text
-        self._texts.append(text)
-        self._is_spaced = is_spaced
-        return [*started, frame_bytes("transcript-chunk", {"text": text})]
+        return [*started, frame_bytes("transcript-chunk", {"text": self._heard.take(event)})]
 
     def _start(self, language: str | None) -> list[str | bytes]:
-        if self._texts:
+        if self._heard.text:
             return []
         self._language = language
         return [frame_bytes("transcript-start", {} if language is None else {"language": language})]
@@ -168,9 +163,12 @@ class Wyoming:
     def _transcript(self) -> list[str | bytes]:
         started = self._start(self._opening.defaults.decoding.language)
         language = {} if self._language is None else {"language": self._language}
-        transcript = frame_bytes("transcript", {"text": "".join(self._texts), **language})
-        self._texts.clear()
+        transcript = frame_bytes("transcript", {"text": self._heard.text, **language})
+        self._heard = self._nothing_heard()
         return [*started, transcript, frame_bytes("transcript-stop")]
+
+    def _nothing_heard(self) -> VerboseTranscript:
+        return VerboseTranscript(task="translate" if self._opening.defaults.decoding.translate else "transcribe")
 
     def _info(self) -> dict[str, Any]:
         model = {
