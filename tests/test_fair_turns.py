@@ -88,6 +88,29 @@ def test_those_who_speak_do_not_keep_others_from_their_finals() -> None:
     assert [*map(str, range(11, 171))] == " ".join(asyncio.run(asyncio.wait_for(run(), 20))).split()
 
 
+def test_what_is_spoken_now_is_final_at_once_where_nobody_watches_it_too() -> None:
+    """As a client is that wants no interim results: the partials of others are late all the time."""
+
+    async def run() -> int:
+        model = Clocked()
+        async with ModelService(model, batch_size=2, clock=lambda: model.now_s) as service:
+            watched = [service.open(MANUAL) for _ in range(6)]
+            unwatched = service.open(replace(MANUAL, partials=False))
+            begun_at = 0
+            while not any(job.is_final for batch in model.batches for job in batch):
+                for stream in watched:
+                    stream.receive_audio(AudioChunk(speech([11]), round(16_000 * stream._core.now_s)))
+                if not begun_at and len(model.batches) > 10:
+                    unwatched.receive_audio(AudioChunk(speech([12]), 0))
+                    unwatched.flush()
+                    begun_at = len(model.batches)
+                await asyncio.sleep(0.001)
+            finals_at = [i for i, batch in enumerate(model.batches) if any(job.is_final for job in batch)]
+            return finals_at[0] - begun_at
+
+    assert asyncio.run(asyncio.wait_for(run(), 20)) <= 1
+
+
 class Panic(BaseException):
     """As pyo3's: no Exception."""
 
